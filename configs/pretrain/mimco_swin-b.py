@@ -1,0 +1,10 @@
+# Table 1, Swin-B, 100 epochs: 84.0 % on ImageNet after fine-tuning (paper).
+# No MoBY Swin-B was ever released: train teachers/moby_swin-b.py first.
+_base_ = 'mimco_swin-t.py'
+
+model = dict(
+    backbone=dict(arch='base'),
+    target_generator=dict(
+        backbone=dict(arch='base'), checkpoint='work_dirs/moby_swin-b/epoch_300.pth'),
+    patch_neck=dict(in_channels=1024),
+    image_neck=dict(in_channels=1024))

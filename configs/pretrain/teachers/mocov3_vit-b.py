@@ -1,0 +1,28 @@
+# MoCo v3 ViT-B/16, 300 epochs, batch 4096: mmpretrain's recipe, with our runner and data reading.
+_base_ = [
+    'mmpretrain::mocov3/mocov3_vit-base-p16_16xb256-amp-coslr-300e_in1k.py',
+    '../../_base_/plugin.py',
+]
+
+train_pipeline = [
+    dict(type='LoadRGBImage'),
+    _base_.train_pipeline[1],  # MoCo v3's two views
+    dict(type='PackInputs', meta_keys=('img_path', )),
+]
+train_dataloader = dict(
+    drop_last=True,
+    dataset=dict(
+        _delete_=True,
+        type='ResilientDataset',
+        dataset=dict(
+            type='CustomDataset',
+            data_root='data/imagenet',
+            data_prefix='train',
+            with_label=False,
+            pipeline=train_pipeline)))
+optim_wrapper = dict(
+    _delete_=True,
+    type='AutocastOptimWrapper',
+    optimizer=dict(type='AdamW', lr=1.5e-4 * 4096 / 256, weight_decay=0.1))
+auto_scale_lr = dict(base_batch_size=4096, enable=True)
+randomness = dict(seed=0)

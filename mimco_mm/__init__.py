@@ -1,0 +1,10 @@
+"""MimCo (ACM MM 2022) as a plugin of mmpretrain: importing this package registers its parts."""
+
+from .requirements import check_stack
+from .version import __version__
+
+check_stack()
+
+from . import datasets, engine, models  # noqa: E402, F401
+
+__all__ = ['__version__']

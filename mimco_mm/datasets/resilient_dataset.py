@@ -1,0 +1,77 @@
+import random
+from typing import Union
+
+import numpy as np
+import torch
+from mmengine.dataset import BaseDataset
+from mmpretrain.registry import DATASETS
+from torch.utils.data import get_worker_info
+
+from .transforms import BrokenImageError
+
+
+@DATASETS.register_module()
+class ResilientDataset:
+    """Wraps a dataset so that broken images do not stop a run, and samples can be repeated.
+
+    - An image that ``LoadRGBImage`` cannot decode is replaced by the next one that it can; the
+      sample carries the broken paths (``broken_images``), which ``BrokenImageHook`` counts.
+    - The random numbers of a sample depend on (seed, epoch, index) alone: not on the number of
+      workers or ranks, nor on whether the run was resumed.
+
+    Args:
+        dataset: config of the dataset.
+        seed: of the augmentations.
+        max_broken: so many broken images in a row are an error; the folder is then at fault.
+    """
+
+    def __init__(self, dataset: Union[dict, BaseDataset], seed: int = 0,
+                 max_broken: int = 100) -> None:
+        self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+        self.seed = seed
+        self.max_broken = max_broken
+        # Persistent workers keep their copy of the dataset; shared memory reaches them all.
+        self.epoch = torch.zeros((), dtype=torch.long).share_memory_()
+
+    @property
+    def metainfo(self) -> dict:
+        return self.dataset.metainfo
+
+    def full_init(self) -> None:
+        self.dataset.full_init()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch's random numbers, in the workers too."""
+        self.epoch.fill_(epoch)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> dict:
+        # In the main process (no workers) the model draws from torch's generator as well.
+        with torch.random.fork_rng(devices=[], enabled=get_worker_info() is None):
+            self._seed_sample(index)
+            return self._first_readable(index)
+
+    def _first_readable(self, index: int) -> dict:
+        broken = {}
+        for candidate in range(index, index + self.max_broken):
+            candidate %= len(self)
+            try:
+                sample = self.dataset[candidate]
+            except BrokenImageError as error:
+                broken[self.dataset.get_data_info(candidate)['img_path']] = str(error)
+                continue
+            if broken:
+                sample['data_samples'].set_field(broken, 'broken_images', field_type='metainfo')
+            return sample
+        path, reason = next(iter(broken.items()))
+        raise RuntimeError(
+            f'{len(broken)} images in a row cannot be read, the first is {path} ({reason}). Check '
+            'the folder under `train_dataloader.dataset.dataset.data_root`.')
+
+    def _seed_sample(self, index: int) -> None:
+        seed = np.random.SeedSequence((self.seed, int(self.epoch), index)).generate_state(1)[0]
+        random.seed(int(seed))
+        np.random.seed(seed)
+        torch.manual_seed(int(seed))

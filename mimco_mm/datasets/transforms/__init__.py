@@ -1,0 +1,4 @@
+from .loading import BrokenImageError, LoadRGBImage
+from .masking import MaskGenerator
+
+__all__ = ['BrokenImageError', 'LoadRGBImage', 'MaskGenerator']

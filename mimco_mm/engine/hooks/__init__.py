@@ -1,0 +1,5 @@
+from .broken_image_hook import BrokenImageHook
+from .epoch_seed_hook import EpochSeedHook
+from .summary_hook import PretrainSummaryHook
+
+__all__ = ['BrokenImageHook', 'EpochSeedHook', 'PretrainSummaryHook']

@@ -1,0 +1,3 @@
+from .frozen_teacher import FrozenTeacher
+
+__all__ = ['FrozenTeacher']
