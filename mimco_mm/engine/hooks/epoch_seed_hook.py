@@ -1,8 +1,10 @@
+from typing import Optional
+
 from mmengine.hooks import Hook
 from mmengine.runner import set_random_seed
 from mmpretrain.registry import HOOKS
 
-# Apart from any number of ranks, so that no rank of one epoch repeats another's of the next.
+# Larger than any number of ranks, so that no rank of an epoch repeats another's of the next.
 EPOCH_STRIDE = 100_003
 
 
@@ -10,14 +12,19 @@ EPOCH_STRIDE = 100_003
 class EpochSeedHook(Hook):
     """Ties all randomness of an epoch to (seed, epoch, rank), so that a resumed run repeats it.
 
-    The model's generators (drop path) are seeded here; datasets that seed each sample by itself
-    (``ResilientDataset``) are told the epoch.
+    Datasets that seed each sample by themselves (``ResilientDataset``) are told the epoch; the
+    model's generators (drop path) are seeded before its first iteration.
     """
 
     priority = 'VERY_HIGH'
 
     def before_train_epoch(self, runner) -> None:
-        set_random_seed(runner.seed + EPOCH_STRIDE * runner.epoch + runner.rank)
         set_epoch = getattr(runner.train_dataloader.dataset, 'set_epoch', None)
         if set_epoch is not None:
             set_epoch(runner.epoch)
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
+        # Not earlier: a dataloader draws a number when it starts its workers, and a resumed run
+        # starts them in another epoch than an unbroken one.
+        if batch_idx == 0:
+            set_random_seed(runner.seed + EPOCH_STRIDE * runner.epoch + runner.rank)

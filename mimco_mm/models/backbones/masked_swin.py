@@ -14,7 +14,18 @@ class MaskedSwinTransformer(SimMIMSwinTransformer):
     SimMIM's own class wants the mask on the 4-px token grid; here any grid that divides it will do,
     so that one 7 x 7 mask of 32-px units serves the tokens (56 x 56) and the features (7 x 7).
     The mask token replaces the output of the patch embedding (SimMIM).
+
+    Args:
+        patch_size: side of a token in px, as in mmpretrain's plain Swin Transformer.
+        window_size: side of an attention window in tokens, likewise.
+        **kwargs: those of mmpretrain's SimMIMSwinTransformer.
     """
+
+    def __init__(self, patch_size: int = 4, window_size: int = 7, **kwargs) -> None:
+        super().__init__(
+            patch_cfg=dict(kernel_size=patch_size, stride=patch_size),
+            stage_cfgs=dict(window_size=window_size),
+            **kwargs)
 
     def forward(self,
                 x: torch.Tensor,
