@@ -36,7 +36,7 @@ def neck(in_channels: int) -> dict:
     return dict(in_channels=in_channels, hid_channels=16, out_channels=8)
 
 
-def head(queue_len: int = 20) -> dict:
+def head(queue_len: int = 40) -> dict:
     return dict(predictor=neck(8), feat_dim=8, queue_len=queue_len)
 
 

@@ -50,11 +50,14 @@ def load_backbone(network: nn.Module, path: str, config_key: str) -> LoadReport:
     """
     try:
         state = tensors_of(read_checkpoint(path))
-        layout, state, dropped = find_backbone(state)
+        layout, state = find_backbone(state)
+        dropped = tuple(key for key in PRETRAINING_ONLY
+                        if key in state and key not in network.state_dict())
+        state = {key: value for key, value in state.items() if key not in dropped}
         check_fit(network, state)
     except CheckpointError as error:
-        raise CheckpointError(
-            f'Cannot load {type(network).__name__} from `{config_key}`={path!r}:\n{error}') from error
+        raise CheckpointError(f'Cannot load {type(network).__name__} from '
+                              f'`{config_key}`={path!r}:\n{error}') from error
     network.load_state_dict(state)
     return LoadReport(
         path=str(path),
@@ -77,13 +80,11 @@ def tensors_of(checkpoint: dict) -> StateDict:
     return {key.removeprefix('module.'): value for key, value in state.items()}
 
 
-def find_backbone(state: StateDict) -> Tuple[str, StateDict, Tuple[str, ...]]:
-    """Layout, backbone tensors in mmpretrain's names, and names of what only pre-training uses."""
+def find_backbone(state: StateDict) -> Tuple[str, StateDict]:
+    """Name of the layout, and the backbone's tensors in mmpretrain's names."""
     for layout in FORMATS:
         if layout.matches(state):
-            backbone = layout.backbone(state)
-            dropped = tuple(key for key in PRETRAINING_ONLY if key in backbone)
-            return layout.name, {k: v for k, v in backbone.items() if k not in dropped}, dropped
+            return layout.name, layout.backbone(state)
     known = '; '.join(layout.name for layout in FORMATS)
     raise CheckpointError(f'Its layout is unknown. Known ones: {known}. Its first keys: '
                           f'{", ".join(list(state)[:SHOWN])}.')
@@ -118,7 +119,7 @@ def check_fit(network: nn.Module, state: StateDict) -> None:
         raise CheckpointError('\n'.join([
             f'The file does not hold this network ({len(wanted)} tensors expected, {len(state)} '
             f'found, {len(common)} names in common):', *lines,
-            '  Give the checkpoint of this architecture, or set the architecture to the file\'s.'
+            "  Give the checkpoint of this architecture, or set the architecture to the file's."
         ]))
 
 

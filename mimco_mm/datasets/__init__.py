@@ -1,4 +1,4 @@
 from .resilient_dataset import ResilientDataset
-from .transforms import *  # noqa: F401, F403
+from .transforms import *  # noqa: F403
 
 __all__ = ['ResilientDataset']

@@ -1,7 +1,8 @@
-"""A small data set of real images, cut from the photographs that scikit-image and scikit-learn ship.
+"""Small real images, cut from the photographs that scikit-image and scikit-learn ship.
 
 The class of a crop is the photograph it was cut from. Photographs are divided into cells; every
-other cell, as on a chessboard, is for testing, so that no pixel is in both parts.
+other cell, as on a chessboard, is for testing, so that no pixel is in both parts. Each crop is seen
+in a light of its own (exposure and white balance), else the mean colour alone would tell the class.
 """
 
 from pathlib import Path
@@ -13,21 +14,27 @@ from PIL import Image
 
 CELL = 64  # px of the photograph
 SIDE = 32  # px of a crop
+LONGEST = 640  # px; larger photographs are reduced, so that none has most of the crops
 
 
 def photographs() -> Dict[str, np.ndarray]:
     """The photographs by name, (H, W, 3) uint8."""
-    from skimage import color, data
+    from skimage import data
     from sklearn.datasets import load_sample_images
     names = ('astronaut', 'brick', 'camera', 'cat', 'coffee', 'coins', 'grass', 'gravel',
-             'hubble_deep_field', 'immunohistochemistry', 'moon', 'page', 'retina', 'rocket', 'text')
+             'hubble_deep_field', 'immunohistochemistry', 'moon', 'page', 'retina', 'rocket',
+             'text')
     images = {name: getattr(data, name)() for name in names}
     images['motorcycle'] = data.stereo_motorcycle()[0]
     images.update(zip(('china', 'flower'), load_sample_images().images))
-    return {
-        name: image if image.ndim == 3 else (color.gray2rgb(image)).astype(np.uint8)
-        for name, image in images.items()
-    }
+    return {name: reduced(image) for name, image in images.items()}
+
+
+def reduced(image: np.ndarray) -> np.ndarray:
+    """An image as RGB, at most ``LONGEST`` px wide and high."""
+    image = Image.fromarray(image).convert('RGB')
+    image.thumbnail((LONGEST, LONGEST), Image.BICUBIC)
+    return np.asarray(image)
 
 
 def crops(image: np.ndarray, per_cell: int,
@@ -42,17 +49,28 @@ def crops(image: np.ndarray, per_cell: int,
                 size = int(rng.integers(SIDE, CELL + 1))
                 top, left = rng.integers(0, CELL - size + 1, size=2)
                 crop = Image.fromarray(cell[top:top + size, left:left + size])
-                yield part, np.asarray(crop.resize((SIDE, SIDE), Image.BICUBIC))
+                yield part, relight(np.asarray(crop.resize((SIDE, SIDE), Image.BICUBIC)), rng)
 
 
-def write_photo_crops(root: Path, per_cell: int = 8, seed: int = 0) -> Dict[str, int]:
-    """Write root/{train,test}/PHOTOGRAPH/N.png, and count the images of both parts."""
+def relight(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A crop under another exposure (a factor of 0.5 to 2) and white balance (0.7 to 1.4)."""
+    gain = 2.**rng.uniform(-1., 1.) * 2.**rng.uniform(-.5, .5, size=3)
+    return (crop * gain).clip(0, 255).astype(np.uint8)
+
+
+def write_photo_crops(root: Path, per_cell: int = 4, seed: int = 0) -> Dict[str, int]:
+    """Write root/{train,test}/PHOTOGRAPH/N.png, and count the images of both parts.
+
+    ``root`` appears when all of them are written, so that a half-written set is never used.
+    """
     rng = np.random.default_rng(seed)
     counts = dict(train=0, test=0)
+    unfinished = root.with_name(f'{root.name}.unfinished')
     for name, image in track_iter_progress(list(photographs().items())):
         for part, crop in crops(image, per_cell, rng):
-            folder = root / part / name
+            folder = unfinished / part / name
             folder.mkdir(parents=True, exist_ok=True)
             Image.fromarray(crop).save(folder / f'{counts[part]:05d}.png')
             counts[part] += 1
+    unfinished.rename(root)
     return counts

@@ -1,5 +1,6 @@
 import random
-from typing import Union
+from pathlib import Path
+from typing import Optional, Union
 
 import numpy as np
 import torch
@@ -21,17 +22,16 @@ class ResilientDataset:
 
     Args:
         dataset: config of the dataset.
-        seed: of the augmentations.
+        seed: of the augmentations; a run replaces it by its own (``EpochSeedHook``).
         max_broken: so many broken images in a row are an error; the folder is then at fault.
     """
 
     def __init__(self, dataset: Union[dict, BaseDataset], seed: int = 0,
                  max_broken: int = 100) -> None:
-        self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
-        self.seed = seed
+        self.dataset = _build(dataset) if isinstance(dataset, dict) else dataset
         self.max_broken = max_broken
         # Persistent workers keep their copy of the dataset; shared memory reaches them all.
-        self.epoch = torch.zeros((), dtype=torch.long).share_memory_()
+        self.seed_and_epoch = torch.tensor([seed, 0]).share_memory_()
 
     @property
     def metainfo(self) -> dict:
@@ -40,9 +40,11 @@ class ResilientDataset:
     def full_init(self) -> None:
         self.dataset.full_init()
 
-    def set_epoch(self, epoch: int) -> None:
+    def set_epoch(self, epoch: int, seed: Optional[int] = None) -> None:
         """Choose the epoch's random numbers, in the workers too."""
-        self.epoch.fill_(epoch)
+        self.seed_and_epoch[1] = epoch
+        if seed is not None:
+            self.seed_and_epoch[0] = seed
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -71,7 +73,20 @@ class ResilientDataset:
             'the folder under `train_dataloader.dataset.dataset.data_root`.')
 
     def _seed_sample(self, index: int) -> None:
-        seed = np.random.SeedSequence((self.seed, int(self.epoch), index)).generate_state(1)[0]
+        entropy = (*self.seed_and_epoch.tolist(), index)
+        seed = np.random.SeedSequence(entropy).generate_state(1)[0]
         random.seed(int(seed))
         np.random.seed(seed)
         torch.manual_seed(int(seed))
+
+
+def _build(config: dict) -> BaseDataset:
+    """The dataset, or an error that says which config keys choose its folder."""
+    try:
+        return DATASETS.build(config)
+    except (OSError, RuntimeError) as error:  # no such folder, no image in it
+        raise RuntimeError(
+            f'The training images cannot be listed: {error}. Set '
+            '`train_dataloader.dataset.dataset.data_root` (it is '
+            f'{config.get("data_root")!r}) and `data_prefix` ({config.get("data_prefix")!r}) to a '
+            f'folder of images; relative paths start at {Path.cwd()}.') from error

@@ -5,7 +5,8 @@ from mimco_mm.engine import WarmupCosineLR
 from tests.reference.schedule import warmup_cosine_lr
 
 
-@pytest.mark.parametrize('warmup, epochs, start, low', [(10, 100, 1e-6, 1e-5), (5, 300, 5e-7, 5e-6)])
+@pytest.mark.parametrize('warmup, epochs, start, low', [(10, 100, 1e-6, 1e-5),
+                                                         (5, 300, 5e-7, 5e-6)])
 def test_rates__equal_timms_schedule(warmup, epochs, start, low):
     base, length = 1e-3, 3
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=base)

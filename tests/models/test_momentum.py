@@ -33,7 +33,8 @@ def test_update__follows_the_source_by_the_steps_momentum(hub):
                           algorithm1.cosine_momentum(step, 20))
         copy.update(source)
         for name, parameter in copy.module.named_parameters():
-            torch.testing.assert_close(parameter.detach(), wanted[name].detach(), rtol=0, atol=1e-12)
+            torch.testing.assert_close(parameter.detach(), wanted[name].detach(), rtol=0,
+                                       atol=1e-12)
 
 
 def test_update__buffers_stay_the_copys_own(hub):

@@ -6,7 +6,6 @@ data_preprocessor = dict(
 train_dataloader = dict(
     num_workers=8,
     persistent_workers=True,
-    pin_memory=True,
     drop_last=True,  # SimMIM, MoBY
     collate_fn=dict(type='default_collate'),
     sampler=dict(type='DefaultSampler', shuffle=True),

@@ -1,4 +1,4 @@
-# Section 3.3: 100 epochs, AdamW, lr 1e-3 x batch / 512 after 10 epochs of warm-up, weight decay 0.05.
+# Section 3.3: 100 epochs, AdamW, lr 1e-3 x batch / 512 after 10 epochs of warm-up, decay 0.05.
 optim_wrapper = dict(
     type='AutocastOptimWrapper',  # bfloat16; SimMIM and MoBY: apex O1
     optimizer=dict(

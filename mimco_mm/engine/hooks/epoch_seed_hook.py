@@ -21,7 +21,7 @@ class EpochSeedHook(Hook):
     def before_train_epoch(self, runner) -> None:
         set_epoch = getattr(runner.train_dataloader.dataset, 'set_epoch', None)
         if set_epoch is not None:
-            set_epoch(runner.epoch)
+            set_epoch(runner.epoch, runner.seed)
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
         # Not earlier: a dataloader draws a number when it starts its workers, and a resumed run

@@ -1,4 +1,4 @@
-from .queue_contrastive_head import QueueContrastiveHead
 from .feature_regression_head import FeatureRegressionHead
+from .queue_contrastive_head import QueueContrastiveHead
 
 __all__ = ['QueueContrastiveHead', 'FeatureRegressionHead']

@@ -1,3 +1,5 @@
+from typing import Optional
+
 from mmcv.cnn import build_norm_layer
 from mmpretrain.registry import MODELS
 from torch import nn
@@ -14,16 +16,16 @@ class MimCoNeck(nn.Sequential):
         in_channels: C of the incoming map (B, C, H, W).
         hid_channels: width between the convolutions (MoBY: 4096).
         out_channels: width of the embedding (MoBY: 256).
-        norm_cfg: the norm between them (MoBY: synchronised over ranks).
+        norm_cfg: the norm between them; by default BN, synchronised over ranks (MoBY).
     """
 
     def __init__(self,
                  in_channels: int,
                  hid_channels: int = 4096,
                  out_channels: int = 256,
-                 norm_cfg: dict = dict(type='SyncBN')) -> None:
+                 norm_cfg: Optional[dict] = None) -> None:
         super().__init__(
             nn.Conv2d(in_channels, hid_channels, kernel_size=1),
-            build_norm_layer(norm_cfg, hid_channels)[1],
+            build_norm_layer(norm_cfg or dict(type='SyncBN'), hid_channels)[1],
             nn.ReLU(inplace=True),
             nn.Conv2d(hid_channels, out_channels, kernel_size=1))

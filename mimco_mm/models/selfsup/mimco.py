@@ -5,8 +5,15 @@ from mmpretrain.models.selfsup import BaseSelfSupervisor
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 
-from ..utils import (MomentumCopy, batch_masks, expand_mask, global_average, masked_index, mean_key,
-                     tokens)
+from ..utils import (
+    MomentumCopy,
+    batch_masks,
+    expand_mask,
+    global_average,
+    masked_index,
+    mean_key,
+    tokens,
+)
 
 
 @MODELS.register_module()

@@ -3,10 +3,11 @@ import torch.distributed as dist
 from torch import nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
-class CPUSyncBatchNorm(nn.SyncBatchNorm):
-    """SyncBatchNorm for CPU tensors, which torch's own refuses as soon as a process group is up.
+class CPUSyncBatchNorm(_BatchNorm):
+    """SyncBatchNorm for CPU tensors, which torch's own and DistributedDataParallel both refuse.
 
     Mean and variance are taken over the batches of all ranks, which must be of one size, as the
     training sampler makes them. Two plain reductions: fit for tests and small runs, not for speed.
@@ -33,6 +34,6 @@ class CPUSyncBatchNorm(nn.SyncBatchNorm):
 def convert_sync_batchnorm_to_cpu(model: nn.Module) -> nn.Module:
     """Turn every SyncBatchNorm of ``model`` into its CPU kind, in place, state and all."""
     for module in model.modules():
-        if type(module) is nn.SyncBatchNorm:
+        if isinstance(module, nn.SyncBatchNorm):
             module.__class__ = CPUSyncBatchNorm
     return model

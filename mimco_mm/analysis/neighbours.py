@@ -1,0 +1,39 @@
+from typing import Dict
+
+import numpy as np
+from matplotlib.figure import Figure
+
+RIGHT, WRONG = (0.1, 0.6, 0.2), (0.8, 0.1, 0.1)
+
+
+def plot_neighbours(queries: np.ndarray, neighbours: Dict[str, np.ndarray],
+                    correct: Dict[str, np.ndarray]) -> Figure:
+    """Queries in the first column, then for each model the nearest images, framed by their class.
+
+    Args:
+        queries: (N, H, W, 3) uint8.
+        neighbours: title -> (N, K, H, W, 3) uint8, nearest first.
+        correct: title -> (N, K) bool, whether the neighbour has the query's class.
+    """
+    columns = 1 + sum(images.shape[1] for images in neighbours.values())
+    figure = Figure(figsize=(columns * 0.8, len(queries) * 0.85 + 0.5), layout='constrained')
+    axes = figure.subplots(len(queries), columns, squeeze=False)
+    for row, query in enumerate(queries):
+        _show(axes[row, 0], query, (0, 0, 0))
+    axes[0, 0].set_title('query')
+    first = 1
+    for title, images in neighbours.items():
+        axes[0, first].set_title(title, loc='left')
+        for row in range(len(queries)):
+            for rank in range(images.shape[1]):
+                colour = RIGHT if correct[title][row, rank] else WRONG
+                _show(axes[row, first + rank], images[row, rank], colour)
+        first += images.shape[1]
+    return figure
+
+
+def _show(axis, image: np.ndarray, colour: tuple) -> None:
+    axis.imshow(image)
+    axis.set(xticks=[], yticks=[])
+    for spine in axis.spines.values():
+        spine.set(color=colour, linewidth=3)

@@ -1,0 +1,105 @@
+"""Who may import whom, and what no file of the package may do, read from the syntax trees."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(path for top in ('mimco_mm', 'tests') for path in (ROOT / top).rglob('*.py')
+                 if '.mim' not in path.parts)
+PACKAGE = [path for path in SOURCES if path.relative_to(ROOT).parts[0] == 'mimco_mm']
+MAX_LINES = 350
+
+
+def imported(source: str, package: str) -> Iterator[str]:
+    """Every module that a file of ``package`` imports, wherever in it, and every imported name."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split('.')[:len(package.split('.')) - node.level + 1]
+            module = '.'.join((parents if node.level else []) + [node.module or '']).strip('.')
+            yield from (module, *(f'{module}.{alias.name}' for alias in node.names))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith('import_module'):
+            yield from (arg.value for arg in node.args if isinstance(arg, ast.Constant))
+
+
+def within(module: str, *tops: str) -> bool:
+    return any(f'{module}.'.startswith(f'{top}.') for top in tops)
+
+
+def imports(*packages: str) -> set:
+    """{(file, module)} of all files in these packages, which must exist."""
+    found = {(path.relative_to(ROOT).as_posix(), module) for path in SOURCES
+             for package in ['.'.join(path.relative_to(ROOT).parts[:-1])]
+             if within(package, *packages)
+             for module in imported(path.read_text(), package)}
+    assert found, f'no imports in {packages}'
+    return found
+
+
+def nodes(path: Path, kind: type) -> list:
+    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kind)]
+
+
+@pytest.mark.parametrize('package', ['mimco_mm.models.losses', 'mimco_mm.models.utils'])
+def test_losses_and_utils__know_torch_and_the_registry_only(package):
+    allowed = ('torch', 'mmengine', 'mmpretrain.registry', 'mmpretrain.structures', package)
+    assert not {(file, module) for file, module in imports(package)
+                if not within(module, *allowed, *sys.stdlib_module_names)}
+
+
+@pytest.mark.parametrize('part', ['heads', 'necks'])
+def test_heads_and_necks__get_other_parts_from_the_registry(part):
+    others = {'heads', 'necks', 'losses', 'backbones', 'selfsup', 'target_generators'} - {part}
+    assert not {(file, module) for file, module in imports(f'mimco_mm.models.{part}')
+                if within(module, *(f'mimco_mm.models.{other}' for other in others))}
+
+
+@pytest.mark.parametrize('part', ['datasets', 'evaluation', 'analysis', 'checkpoints'])
+def test_data_side__never_imports_models(part):
+    assert not {(file, module) for file, module in imports(f'mimco_mm.{part}')
+                if within(module, 'mimco_mm.models')}
+
+
+def test_package__names_no_transfer_library_and_no_fork():
+    assert not {(file, module) for file, module in imports('mimco_mm')
+                if within(module, 'mmdet', 'mmseg')}
+    assert not [path for path in PACKAGE if 'onedl' in path.read_text().lower()]
+
+
+def test_reference__is_independent_of_the_package():
+    assert not {(file, module) for file, module in imports('tests.reference')
+                if within(module, 'mimco_mm')}
+
+
+def test_package__unpickles_nothing_but_tensors():
+    loads = {path: [node for node in nodes(path, ast.Call)
+                    if ast.unparse(node.func) == 'torch.load'] for path in PACKAGE}
+    assert [path.name for path, found in loads.items() if found] == ['reading.py']
+    for call in sum(loads.values(), []):
+        assert 'weights_only=True' in [ast.unparse(keyword) for keyword in call.keywords]
+    assert not {(file, module) for file, module in imports('mimco_mm') if within(
+        module, 'pickle.load', 'pickle.loads', 'joblib', 'dill', 'torch.load', 'torch.jit')}
+
+
+def test_package__errors_on_user_input_are_no_bare_asserts():
+    assert not [path for path in PACKAGE if nodes(path, ast.Assert)]
+
+
+def test_package__files_fit_into_a_head():
+    assert not [path for path in PACKAGE if len(path.read_text().splitlines()) > MAX_LINES]
+
+
+@pytest.mark.parametrize('source, modules', [
+    ('from ..utils import tokens', {'mimco_mm.models.utils', 'mimco_mm.models.utils.tokens'}),
+    ('from . import x', {'mimco_mm.models.losses', 'mimco_mm.models.losses.x'}),
+    ('from ...checkpoints import a', {'mimco_mm.checkpoints', 'mimco_mm.checkpoints.a'}),
+    ('def f():\n    import mmdet.apis as a', {'mmdet.apis'}),
+    ("importlib.import_module('mmseg')", {'mmseg'}),
+])
+def test_imported__finds_every_kind(source, modules):
+    assert set(imported(source, 'mimco_mm.models.losses')) == modules

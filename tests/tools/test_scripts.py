@@ -1,0 +1,117 @@
+"""The command-line tools: each explains itself, and the launchers pass everything on."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).parents[2] / 'tools'
+LIBRARIES = {'common.sh'}  # sourced by other scripts, not run
+SCRIPTS = sorted(p for p in TOOLS.glob('*.sh') if p.name not in LIBRARIES)
+PROGRAMS = sorted(p for p in TOOLS.rglob('*.py') if p.name != '__init__.py')
+
+STUB = '''#!/bin/bash
+[[ "$1" == -c ]] && exec {python} "$@"
+printf '%s\\n' "$OMP_NUM_THREADS" "$@" >"$STUB_LOG"
+'''
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(TOOLS))
+
+
+@pytest.mark.parametrize('script', [*SCRIPTS, TOOLS / 'common.sh'], ids=name)
+def test_shell_syntax(script):
+    subprocess.run(['bash', '-n', str(script)], check=True)
+
+
+@pytest.mark.parametrize('tool', [*SCRIPTS, *PROGRAMS], ids=name)
+def test_help(tool, tmp_path):
+    command = ['bash', str(tool)] if tool.suffix == '.sh' else [sys.executable, str(tool)]
+    result = subprocess.run([*command, '--help'], cwd=tmp_path, capture_output=True, text=True,
+                            timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert 'usage: ' in result.stdout.lower()
+
+
+@pytest.fixture
+def launch(tmp_path):
+    """Run a launcher with stubs for python and srun; give what they were started with."""
+    for program in ('python', 'srun'):
+        stub = tmp_path / program
+        stub.write_text(STUB.format(python=sys.executable))
+        stub.chmod(0o755)
+
+    def call(script: str, *args: str, **variables: str) -> list[str]:
+        log = tmp_path / 'log'
+        env = {k: v for k, v in os.environ.items()
+               if k not in ('NNODES', 'NODE_RANK', 'MASTER_ADDR', 'PORT', 'OMP_NUM_THREADS')}
+        env.update(PATH=f'{tmp_path}{os.pathsep}{env["PATH"]}', VIRTUAL_ENV=str(tmp_path),
+                   STUB_LOG=str(log), **variables)
+        subprocess.run(['bash', str(TOOLS / script), *args], env=env, check=True,
+                       capture_output=True, text=True)
+        return log.read_text().splitlines()
+
+    return call
+
+
+class TestDistTrain:
+
+    def test_arguments_stay_whole(self, launch):
+        _, *args = launch('dist_train.sh', 'my config.py', '2', '--work-dir', 'a dir',
+                          '--cfg-options', 'key="[a, b]"')
+        tail = args[args.index(str(TOOLS / 'train.py')) + 1:]
+        assert tail == ['my config.py', '--launcher', 'pytorch', '--work-dir', 'a dir',
+                        '--cfg-options', 'key="[a, b]"']
+        assert args[:2] == ['-m', 'torch.distributed.run']
+        assert '--nproc-per-node=2' in args
+
+    def test_one_machine__takes_a_free_port(self, launch):
+        ports = set()
+        for _ in range(2):
+            _, *args = launch('dist_train.sh', 'c.py', '1')
+            assert {'--nnodes=1', '--node-rank=0', '--master-addr=127.0.0.1'} <= set(args)
+            ports.add(next(a for a in args if a.startswith('--master-port=')))
+        assert '--master-port=29500' not in ports
+
+    def test_several_machines(self, launch):
+        _, *args = launch('dist_train.sh', 'c.py', '8', NNODES='4', NODE_RANK='3',
+                          MASTER_ADDR='10.0.0.1', PORT='1234')
+        assert args[2:7] == ['--nnodes=4', '--node-rank=3', '--nproc-per-node=8',
+                             '--master-addr=10.0.0.1', '--master-port=1234']
+
+    def test_several_machines__one_port_for_all(self, launch):
+        _, *args = launch('dist_train.sh', 'c.py', '8', NNODES='2', MASTER_ADDR='10.0.0.1')
+        assert '--master-port=29500' in args
+
+    def test_threads_share_the_cores(self, launch):
+        cores = len(os.sched_getaffinity(0))
+        assert launch('dist_train.sh', 'c.py', '1')[0] == str(cores)
+        assert launch('dist_train.sh', 'c.py', str(2 * cores))[0] == '1'
+        assert launch('dist_train.sh', 'c.py', '1', OMP_NUM_THREADS='3')[0] == '3'
+
+
+def test_slurm_train(launch):
+    _, *args = launch('slurm_train.sh', 'part', 'a job', 'c.py', 'a dir', '--resume', GPUS='16',
+                      SRUN_ARGS='--time=1:00 --exclusive')
+    assert {'--partition=part', '--job-name=a job', '--ntasks=16', '--ntasks-per-node=8',
+            '--gres=gpu:8', '--time=1:00', '--exclusive'} <= set(args)
+    assert args[-7:] == [str(TOOLS / 'train.py'), 'c.py', '--work-dir', 'a dir', '--launcher',
+                         'slurm', '--resume']
+
+
+@pytest.mark.parametrize(('script', 'args', 'variables', 'message'), [
+    ('dist_train.sh', ['c.py'], {}, 'expected CONFIG and GPUS, got 1'),
+    ('dist_train.sh', ['c.py', '--resume'], {}, "a number from 1 up, got '--resume'"),
+    ('dist_train.sh', ['c.py', '8'], {'NNODES': '2'}, 'needs MASTER_ADDR'),
+    ('slurm_train.sh', ['part', 'job'], {}, 'got 2 argument'),
+    ('setup_env.sh', ['all'], {}, "demo, tests or original, got 'all'"),
+    ('run_tests.sh', ['--stack', 'old'], {}, "maintained or original, got 'old'"),
+])
+def test_wrong_use_is_explained(script, args, variables, message):
+    result = subprocess.run(['bash', str(TOOLS / script), *args], capture_output=True, text=True,
+                            env={**os.environ, **variables})
+    assert result.returncode == 1
+    assert message in result.stderr

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Train with several processes, or one, on this machine or on several.
+#
+# Usage: tools/dist_train.sh CONFIG GPUS [options of tools/train.py]
+#
+#   CONFIG  a config file, e.g. configs/pretrain/mimco_swin-t.py
+#   GPUS    processes on this machine: one for each GPU; without a GPU they run on the CPU
+#
+# On several machines, run the same command on each with these variables:
+#   NNODES       number of machines                    (default 1)
+#   NODE_RANK    this machine's number, from 0         (default 0)
+#   MASTER_ADDR  address of machine 0                  (default 127.0.0.1; needed if NNODES > 1)
+#   PORT         a free port on machine 0              (default 29500; one machine: any free one)
+#
+# Examples:
+#   tools/dist_train.sh configs/pretrain/mimco_swin-t.py 8
+#   tools/dist_train.sh configs/pretrain/mimco_swin-t.py 1 --work-dir work_dirs/try
+#   NNODES=2 NODE_RANK=0 MASTER_ADDR=10.0.0.1 tools/dist_train.sh CONFIG 8 --resume
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+if wants_help "${1:-}"; then
+    show_help
+    exit 0
+fi
+[[ $# -ge 2 ]] || die "expected CONFIG and GPUS, got $# argument(s); see $0 --help"
+CONFIG=$1
+GPUS=$2
+shift 2
+[[ "$GPUS" =~ ^[1-9][0-9]*$ ]] || die "GPUS must be a number from 1 up, got '$GPUS'"
+
+NNODES=${NNODES:-1}
+NODE_RANK=${NODE_RANK:-0}
+if [[ "$NNODES" != 1 && -z "${MASTER_ADDR:-}" ]]; then
+    die "NNODES=$NNODES needs MASTER_ADDR, the address of the machine with NODE_RANK=0"
+fi
+MASTER_ADDR=${MASTER_ADDR:-127.0.0.1}
+if [[ -z "${PORT:-}" && "$NNODES" == 1 ]]; then
+    PORT=$("$PY" -c 'import socket; s = socket.socket(); s.bind(("", 0)); print(s.getsockname()[1])')
+fi
+PORT=${PORT:-29500}
+
+if [[ -z "${OMP_NUM_THREADS:-}" ]]; then
+    THREADS=$(($(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN) / GPUS))
+    export OMP_NUM_THREADS=$((THREADS > 0 ? THREADS : 1))
+fi
+
+exec "$PY" -m torch.distributed.run \
+    --nnodes="$NNODES" --node-rank="$NODE_RANK" --nproc-per-node="$GPUS" \
+    --master-addr="$MASTER_ADDR" --master-port="$PORT" \
+    "$ROOT/tools/train.py" "$CONFIG" --launcher pytorch "$@"

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Train on a Slurm cluster.
+#
+# Usage: tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [options of tools/train.py]
+#
+# Variables:
+#   GPUS           processes in all, one for each GPU              (default 8)
+#   GPUS_PER_NODE  GPUS on one node                                (default 8, or GPUS if fewer)
+#   CPUS_PER_TASK  cores for one process and its data workers      (default 8)
+#   SRUN_ARGS      more options for srun, separated by blanks      (default none)
+#
+# Example:
+#   GPUS=16 tools/slurm_train.sh gpu mimco configs/pretrain/mimco_swin-t.py work_dirs/mimco --resume
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+if wants_help "${1:-}"; then
+    show_help
+    exit 0
+fi
+[[ $# -ge 4 ]] || die "expected PARTITION JOB_NAME CONFIG WORK_DIR, got $# argument(s); see $0 --help"
+PARTITION=$1
+JOB_NAME=$2
+CONFIG=$3
+WORK_DIR=$4
+shift 4
+
+GPUS=${GPUS:-8}
+GPUS_PER_NODE=${GPUS_PER_NODE:-$((GPUS < 8 ? GPUS : 8))}
+CPUS_PER_TASK=${CPUS_PER_TASK:-8}
+read -ra EXTRA <<<"${SRUN_ARGS:-}"
+
+exec srun --partition="$PARTITION" --job-name="$JOB_NAME" \
+    --ntasks="$GPUS" --ntasks-per-node="$GPUS_PER_NODE" --gres="gpu:$GPUS_PER_NODE" \
+    --cpus-per-task="$CPUS_PER_TASK" --kill-on-bad-exit=1 ${EXTRA[@]+"${EXTRA[@]}"} \
+    "$PY" -u "$ROOT/tools/train.py" "$CONFIG" --work-dir "$WORK_DIR" --launcher slurm "$@"
