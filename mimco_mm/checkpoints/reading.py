@@ -36,7 +36,9 @@ def read_checkpoint(path: str) -> dict:
     Raises:
         CheckpointError: no such file, or not a checkpoint that can be read safely.
     """
-    file = Path(path)
+    if '://' in str(path):
+        raise CheckpointError(f'{path} is a URL: download the file, and give its path.')
+    file = Path(str(path)).expanduser()
     if not file.is_file():
         raise CheckpointError(f'No such checkpoint file: {file} (seen from {Path.cwd()}).')
     mmap = zipfile.is_zipfile(file)
@@ -47,19 +49,29 @@ def read_checkpoint(path: str) -> dict:
                 content = torch.load(file, map_location='cpu', weights_only=True, mmap=mmap)
             break
         except UnpicklingError as error:
-            foreign = re.search(r'GLOBAL (\S+) was not an allowed global', str(error))
+            foreign = re.search(r'GLOBAL ([\w.]+) was not an allowed global', str(error))
             if foreign is None or foreign[1] in stand_ins:
-                raise CheckpointError(f'{file} cannot be read safely: {error}') from error
+                raise CheckpointError(_complaint(file, error)) from error
             stand_ins[foreign[1]] = _stand_in(foreign[1])
-        except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
-            raise CheckpointError(f'{file} ({file.stat().st_size} bytes) is no PyTorch checkpoint, '
-                                  f'or a truncated one: {error}') from error
+        except Exception as error:  # a damaged file makes the unpickler raise anything
+            raise CheckpointError(_complaint(file, error)) from error
     else:
         raise CheckpointError(f'{file} names more than {MAX_FOREIGN_CLASSES} foreign classes.')
     if not isinstance(content, dict):
         raise CheckpointError(f'{file} holds a {type(content).__name__}; expected a dict of '
                               'tensors, or one with such a dict under `state_dict` or `model`.')
     return content
+
+
+def _complaint(file: Path, error: Exception) -> str:
+    """Why a file cannot be read, less torch's advice to read it with ``weights_only=False``."""
+    blocked = re.search(r'GLOBAL (\S+) whose module', str(error))
+    if blocked:
+        return f'{file} cannot be read safely: to unpickle it is to call {blocked[1]}.'
+    with file.open('rb') as content:
+        start = content.read(32)
+    return (f'{file} ({file.stat().st_size} bytes, the first are {start}) is no PyTorch '
+            f'checkpoint, or a truncated or damaged one ({type(error).__name__}).')
 
 
 def _stand_in(name: str) -> type:

@@ -1,12 +1,12 @@
 """Small real images, cut from the photographs that scikit-image and scikit-learn ship.
 
 The class of a crop is the photograph it was cut from. Photographs are divided into cells; every
-other cell, as on a chessboard, is for testing, so that no pixel is in both parts. Each crop is seen
-in a light of its own (exposure and white balance), else the mean colour alone would tell the class.
+other cell, as on a chessboard, is for testing, so that no pixel is in both parts. Crops are grey and
+of one mean and contrast, else the mean colour alone would tell the class.
 """
 
 from pathlib import Path
-from typing import Dict, Iterator, Tuple
+from typing import Dict, Iterator, Optional, Tuple
 
 import numpy as np
 from mmengine.utils import track_iter_progress
@@ -14,6 +14,7 @@ from PIL import Image
 
 CELL = 64  # px of the photograph
 SIDE = 32  # px of a crop
+MIN_CONTRAST = 6  # standard deviation of the grey values, of 255
 LONGEST = 640  # px; larger photographs are reduced, so that none has most of the crops
 
 
@@ -39,23 +40,28 @@ def reduced(image: np.ndarray) -> np.ndarray:
 
 def crops(image: np.ndarray, per_cell: int,
           rng: np.random.Generator) -> Iterator[Tuple[str, np.ndarray]]:
-    """('train' or 'test', crop (SIDE, SIDE, 3)) from every cell of a photograph."""
+    """('train' or 'test', grey crop (SIDE, SIDE)) from every cell of a photograph."""
     rows, columns = image.shape[0] // CELL, image.shape[1] // CELL
     for row in range(rows):
         for column in range(columns):
             cell = image[row * CELL:(row + 1) * CELL, column * CELL:(column + 1) * CELL]
             part = ('train', 'test')[(row + column) % 2]
-            for _ in range(per_cell if part == 'train' else max(1, per_cell // 4)):
+            for _ in range(per_cell):
                 size = int(rng.integers(SIDE, CELL + 1))
                 top, left = rng.integers(0, CELL - size + 1, size=2)
                 crop = Image.fromarray(cell[top:top + size, left:left + size])
-                yield part, relight(np.asarray(crop.resize((SIDE, SIDE), Image.BICUBIC)), rng)
+                crop = standardised(crop.resize((SIDE, SIDE), Image.BICUBIC))
+                if crop is not None:
+                    yield part, crop
 
 
-def relight(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A crop under another exposure (a factor of 0.5 to 2) and white balance (0.7 to 1.4)."""
-    gain = 2.**rng.uniform(-1., 1.) * 2.**rng.uniform(-.5, .5, size=3)
-    return (crop * gain).clip(0, 255).astype(np.uint8)
+def standardised(crop: Image.Image) -> Optional[np.ndarray]:
+    """Grey values of mean 128 and deviation 48; None for a crop without contrast, such as sky."""
+    grey = np.asarray(crop.convert('L'), dtype=np.float32)
+    if grey.std() < MIN_CONTRAST:
+        return None
+    grey = 128 + 48 * (grey - grey.mean()) / grey.std()
+    return grey.clip(0, 255).astype(np.uint8)
 
 
 def write_photo_crops(root: Path, per_cell: int = 4, seed: int = 0) -> Dict[str, int]:

@@ -1,5 +1,6 @@
 """Broken images are replaced and named; a sample depends on (seed, epoch, index) alone."""
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,19 @@ from torch.utils.data import DataLoader
 from mimco_mm.datasets import ResilientDataset
 
 COUNT = 6
+
+
+def draw_from_every_generator(results: dict) -> dict:
+    results['img'][0, 0] = (random.randrange(256), np.random.randint(256),
+                            int(torch.randint(256, (1, ))))
+    return results
+
+
 PIPELINE = [
     dict(type='LoadRGBImage'),
     dict(type='RandomResizedCrop', scale=16, crop_ratio_range=(0.2, 1.), backend='pillow'),
     dict(type='RandomFlip', prob=0.5),
+    draw_from_every_generator,
     dict(type='MaskGenerator', input_size=16, mask_patch_size=4, mask_ratio=0.5),
     dict(type='PackInputs', meta_keys=('img_path', )),
 ]
@@ -24,9 +34,9 @@ PIPELINE = [
 @pytest.fixture
 def folder(tmp_path):
     """Images 0.png to 5.png of noise."""
-    random = np.random.default_rng(0)
+    generator = np.random.default_rng(0)
     for index in range(COUNT):
-        pixels = random.integers(0, 256, (32, 40, 3), dtype=np.uint8)
+        pixels = generator.integers(0, 256, (32, 40, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f'{index}.png')
     return tmp_path
 
@@ -122,7 +132,7 @@ def test_getitem__max_broken_in_a_row(folder, max_broken, works):
 
 def test_getitem__other_errors_are_not_hidden(folder):
     dataset = build(folder)
-    dataset.dataset.pipeline.transforms[3].rand_size = None  # a fault of ours, not of an image
+    dataset.dataset.pipeline.transforms[4].rand_size = None  # a fault of ours, not of an image
     with pytest.raises(TypeError):
         dataset[0]
 

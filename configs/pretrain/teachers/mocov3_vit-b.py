@@ -9,17 +9,10 @@ train_pipeline = [
     _base_.train_pipeline[1],  # MoCo v3's two views
     dict(type='PackInputs', meta_keys=('img_path', )),
 ]
-train_dataloader = dict(
-    drop_last=True,
-    dataset=dict(
-        _delete_=True,
-        type='ResilientDataset',
-        dataset=dict(
-            type='CustomDataset',
-            data_root='data/imagenet',
-            data_prefix='train',
-            with_label=False,
-            pipeline=train_pipeline)))
+folder = dict(
+    type='CustomDataset', data_root='data/imagenet', data_prefix='train', with_label=False)
+images = dict(type='ResilientDataset', dataset=dict(**folder, pipeline=train_pipeline))
+train_dataloader = dict(drop_last=True, dataset=dict(_delete_=True, **images))
 optim_wrapper = dict(
     _delete_=True,
     type='AutocastOptimWrapper',
