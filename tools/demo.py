@@ -29,7 +29,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'demo',
                         help='folder of the data, the runs and the results (default: %(default)s)')
-    parser.add_argument('--epochs', type=int, default=10,
+    parser.add_argument('--epochs', type=int, default=24,
                         help='epochs of each stage (default: %(default)s)')
     parser.add_argument('--data-root', type=Path, default=None,
                         help='train on these images instead: train/CLASS and test/CLASS of it, '
@@ -61,7 +61,7 @@ def train(title: str, args: argparse.Namespace) -> Path:
     options = [
         f'train_dataloader.dataset.dataset.data_root={data_root(args)}',
         f'train_cfg.max_epochs={args.epochs}', f'param_scheduler.0.end={args.epochs}',
-        f'randomness.seed={args.seed}', 'default_hooks.logger.interval=4'
+        f'randomness.seed={args.seed}', 'default_hooks.logger.interval=5'
     ]
     if title == 'MimCo':
         teacher = args.work_dir / CONFIGS['MoBY (teacher)'] / checkpoint.name
@@ -159,16 +159,28 @@ def run(args: argparse.Namespace) -> dict:
     return accuracies
 
 
+def claim(args: argparse.Namespace) -> None:
+    """Keep the work dir to one setting: its checkpoints and results must not be another's."""
+    settings = dict(data=str(data_root(args)), epochs=args.epochs, seed=args.seed)
+    file = args.work_dir / 'settings.json'
+    if not file.is_file():
+        args.work_dir.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(settings))
+    elif json.loads(file.read_text()) != settings:
+        sys.exit(f'error: {args.work_dir} belongs to a run with {file.read_text()}; choose another '
+                 '--work-dir, or remove that one')
+
+
 def main() -> None:
     args = parse_args()
+    claim(args)
     results = args.work_dir / 'results.json'
-    settings = dict(data=str(data_root(args)), epochs=args.epochs, seed=args.seed)
-    done = json.loads(results.read_text()) if results.is_file() else {}
-    if done.get('settings') != settings:
+    if not results.is_file():
         started = time.time()
         accuracies = run(args)
-        done = dict(settings=settings, accuracies=accuracies, seconds=time.time() - started)
-        results.write_text(json.dumps(done, indent=2))
+        results.write_text(json.dumps(
+            dict(accuracies=accuracies, seconds=time.time() - started), indent=2))
+    done = json.loads(results.read_text())
     print(f'\nk-NN accuracy of frozen features, {args.epochs} epochs a stage, seed {args.seed}:')
     for title in SHOWN:
         print(f'  {title:15} {done["accuracies"][title]:5.1f} %')

@@ -2,7 +2,7 @@
 _base_ = 'simmim_swin-micro.py'
 
 data_preprocessor = dict(type='MimCoDataPreprocessor')
-neck = dict(type='MimCoNeck', in_channels=128, hid_channels=512, out_channels=128)
+neck = dict(type='MimCoNeck', in_channels=96, hid_channels=512, out_channels=128)
 head = dict(
     type='QueueContrastiveHead',
     predictor=dict(type='MimCoNeck', in_channels=128, hid_channels=512, out_channels=128),
@@ -20,4 +20,5 @@ model = dict(
     patch_neck=neck,
     patch_head=head,
     image_neck=neck,
-    image_head=head)
+    image_head=head,
+    base_momentum=0.95)  # as in stage 1

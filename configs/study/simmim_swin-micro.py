@@ -6,13 +6,13 @@ model = dict(
     type='SimMIM',
     backbone=dict(
         type='MaskedSwinTransformer',
-        arch=dict(embed_dims=64, depths=[2, 4], num_heads=[2, 4]),
+        arch=dict(embed_dims=48, depths=[2, 2], num_heads=[2, 4]),
         img_size=32,
         patch_size=4,
         window_size=4,
         out_indices=(1, ),
         drop_path_rate=0.0),
-    neck=dict(type='SimMIMLinearDecoder', in_channels=128, encoder_stride=8),
+    neck=dict(type='SimMIMLinearDecoder', in_channels=96, encoder_stride=8),
     head=dict(
         type='SimMIMHead',
         patch_size=8,  # px of a mask unit
