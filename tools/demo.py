@@ -123,6 +123,10 @@ def draw_neighbours(found: dict, rows: int = 8, columns: int = 6):
 
     from mimco_mm.analysis import plot_neighbours
     from mimco_mm.evaluation import nearest_neighbours
+
+    def rgb(path: str) -> np.ndarray:
+        return np.asarray(Image.open(path).convert('RGB'))
+
     files = {part: found['MimCo'][f'{part} files'] for part in ('train', 'test')}
     picked = torch.linspace(0, len(files['test']) - 1, rows).long()
     images, correct = {}, {}
@@ -130,9 +134,8 @@ def draw_neighbours(found: dict, rows: int = 8, columns: int = 6):
         (bank, bank_labels), (queries, labels) = found[title]['train'], found[title]['test']
         _, nearest = next(nearest_neighbours(queries[picked], bank, columns))
         correct[title] = (bank_labels[nearest] == labels[picked, None]).numpy()
-        images[title] = np.stack([[np.asarray(Image.open(files['train'][i])) for i in row]
-                                  for row in nearest])
-    queries = np.stack([np.asarray(Image.open(files['test'][i])) for i in picked])
+        images[title] = np.stack([[rgb(files['train'][i]) for i in row] for row in nearest])
+    queries = np.stack([rgb(files['test'][i]) for i in picked])
     return plot_neighbours(queries, images, correct)
 
 

@@ -34,5 +34,6 @@ def plot_runs(runs: Dict[str, List[dict]], accuracies: Dict[str, float]) -> Figu
     left.legend()
     bars = right.bar(list(accuracies), list(accuracies.values()), color='tab:blue')
     right.bar_label(bars, fmt='%.1f')
+    right.margins(y=0.1)
     right.set(ylabel='k-NN accuracy, %', title='Frozen features')
     return figure

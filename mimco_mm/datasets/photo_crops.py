@@ -1,8 +1,8 @@
 """Small real images, cut from the photographs that scikit-image and scikit-learn ship.
 
 The class of a crop is the photograph it was cut from. Photographs are divided into cells; every
-other cell, as on a chessboard, is for testing, so that no pixel is in both parts. Crops are grey and
-of one mean and contrast, else the mean colour alone would tell the class.
+other cell, as on a chessboard, is for testing, so that no pixel is in both parts. Crops are grey,
+of one mean and one contrast, else the mean colour alone would tell the class.
 """
 
 from pathlib import Path
