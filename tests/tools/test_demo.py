@@ -1,0 +1,58 @@
+"""The demo, on two classes of few images for one epoch a stage."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+DEMO = Path(__file__).parents[2] / 'tools' / 'demo.py'
+
+
+def demo(*options: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, str(DEMO), *options], text=True, timeout=500,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    """Stripes that lie and stripes that stand, 64 images each to train on and 32 to test."""
+    rng = np.random.default_rng(0)
+    for part, count in (('train', 64), ('test', 32)):
+        for name in ('lying', 'standing'):
+            folder = tmp_path / 'data' / part / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                stripes = np.repeat(rng.integers(0, 256, (32, 1, 3)), 32, axis=1)
+                stripes = stripes if name == 'lying' else stripes.transpose(1, 0, 2)
+                Image.fromarray(stripes.astype(np.uint8)).save(folder / f'{index}.png')
+    return tmp_path / 'data'
+
+
+def test_demo__trains_judges_draws_and_does_nothing_twice(data, tmp_path):
+    work_dir = tmp_path / 'demo'
+    options = ('--data-root', str(data), '--epochs', '1', '--work-dir', str(work_dir))
+    first = demo(*options)
+    assert first.returncode == 0, first.stdout[-3000:]
+    results = json.loads((work_dir / 'results.json').read_text())
+    assert set(results['accuracies']) == {'random init', 'SimMIM', 'MoBY (teacher)', 'MimCo'}
+    for title, accuracy in results['accuracies'].items():
+        # even random features tell lying from standing stripes better than a coin
+        assert 50 < accuracy <= 100, title
+        assert f'{title:15} {accuracy:5.1f} %' in first.stdout
+    for picture in ('curves.png', 'neighbours.png'):
+        assert min(Image.open(work_dir / picture).size) > 200
+    second = demo(*options)
+    assert second.stdout.splitlines()[-6:] == first.stdout.splitlines()[-6:]
+    assert 'log in' not in second.stdout
+
+    other = demo('--data-root', str(data), '--epochs', '2', '--work-dir', str(work_dir))
+    assert other.returncode == 1 and 'belongs to a run with' in other.stdout
+
+
+def test_demo__data_root_without_both_parts_is_an_error(tmp_path):
+    result = demo('--data-root', str(tmp_path))
+    assert result.returncode == 2 and f'there is no {tmp_path / "train"}' in result.stdout
