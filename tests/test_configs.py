@@ -251,7 +251,7 @@ def test_config__run(name):
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         assert RUNNERS.get(config.runner_type).__name__ == 'PretrainRunner'
         hooks = [type(HOOKS.build(hook)).__name__ for hook in config.custom_hooks]
-    assert hooks == ['EpochSeedHook', 'BrokenImageHook', 'PretrainSummaryHook']
+    assert hooks == ['EpochSeedHook', 'RunIdentityHook', 'BrokenImageHook', 'PretrainSummaryHook']
     assert config.randomness.seed == 0
     assert config.get('val_dataloader') is None and config.get('test_dataloader') is None
     assert config.default_hooks.checkpoint.interval == 1

@@ -68,7 +68,12 @@ def merge_options(cfg: Config, args: argparse.Namespace) -> Config:
         cfg.work_dir = os.path.join('work_dirs', Path(args.config).stem)
     if args.resume is not None:
         cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+        if args.resume != 'auto':
+            cfg.load_from = args.resume
+        elif (Path(cfg.work_dir) / 'last_checkpoint').is_file():
+            cfg.load_from = None
+        elif cfg.get('load_from'):
+            cfg.resume = False  # the first start of a run that begins from other weights
     if args.amp is not None:
         set_precision(cfg.optim_wrapper, args.amp)
     if args.no_validate:

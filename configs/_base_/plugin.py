@@ -3,6 +3,7 @@ custom_imports = dict(imports=['mimco_mm'], allow_failed_imports=False)
 runner_type = 'mmpretrain.PretrainRunner'
 custom_hooks = [
     dict(type='EpochSeedHook'),
+    dict(type='RunIdentityHook'),
     dict(type='BrokenImageHook'),
     dict(type='PretrainSummaryHook'),
 ]

@@ -17,8 +17,9 @@ class ResilientDataset:
 
     - An image that ``LoadRGBImage`` cannot decode is replaced by the next one that it can; the
       sample carries the broken paths (``broken_images``), which ``BrokenImageHook`` counts.
-    - The random numbers of a sample depend on (seed, epoch, index) alone: not on the number of
-      workers or ranks, nor on whether the run was resumed.
+    - From ``set_epoch`` on, which ``EpochSeedHook`` calls, the random numbers of a sample depend
+      on (seed, epoch, index) alone: not on the number of workers or ranks, nor on whether the run
+      was resumed. Without it they are the dataloader's, as in any other dataset.
 
     Args:
         dataset: config of the dataset.
@@ -31,7 +32,7 @@ class ResilientDataset:
         self.dataset = _build(dataset) if isinstance(dataset, dict) else dataset
         self.max_broken = max_broken
         # Persistent workers keep their copy of the dataset; shared memory reaches them all.
-        self.seed_and_epoch = torch.tensor([seed, 0]).share_memory_()
+        self.seed_and_epoch = torch.tensor([seed, -1]).share_memory_()
 
     @property
     def metainfo(self) -> dict:
@@ -73,8 +74,10 @@ class ResilientDataset:
             'the folder under `train_dataloader.dataset.dataset.data_root`.')
 
     def _seed_sample(self, index: int) -> None:
-        entropy = (*self.seed_and_epoch.tolist(), index)
-        seed = np.random.SeedSequence(entropy).generate_state(1)[0]
+        seed, epoch = self.seed_and_epoch.tolist()
+        if epoch < 0:
+            return
+        seed = np.random.SeedSequence((seed, epoch, index)).generate_state(1)[0]
         random.seed(int(seed))
         np.random.seed(seed)
         torch.manual_seed(int(seed))

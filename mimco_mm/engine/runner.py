@@ -30,12 +30,12 @@ class PretrainRunner(Runner):
         """Wrap the model for several CPU processes, which have no device ids and no SyncBN."""
         if self.distributed and get_device() == 'cpu' and not is_model_wrapper(model):
             model = convert_sync_batchnorm_to_cpu(model)
-            model_wrapper_cfg = dict(
+            defaults = dict(
                 type='MMDistributedDataParallel',
                 device_ids=None,
                 broadcast_buffers=False,
-                find_unused_parameters=self.cfg.get('find_unused_parameters', False),
-                **(model_wrapper_cfg or {}))
+                find_unused_parameters=self.cfg.get('find_unused_parameters', False))
+            model_wrapper_cfg = {**defaults, **(model_wrapper_cfg or {})}
         return super().wrap_model(model_wrapper_cfg, model)
 
     def scale_lr(self, optim_wrapper: OptimWrapper, auto_scale_lr: Optional[Dict] = None) -> None:

@@ -171,11 +171,19 @@ def test_init__images_in_any_depth_are_found(tmp_path):
 @pytest.mark.parametrize('workers', [0, 1, 2])
 def test_getitem__sample_depends_on_seed_epoch_and_index_alone(folder, workers):
     reference = build(folder)
+    reference.set_epoch(0)
     expected = [reference[index] for index in reversed(range(COUNT))][::-1]
     torch.manual_seed(7), np.random.seed(7)
-    loaded = samples(loader(build(folder), workers))
+    dataset = build(folder)
+    dataset.set_epoch(0)
+    loaded = samples(loader(dataset, workers))
     assert len(loaded) == COUNT
     assert all(map(same, loaded, expected))
+
+
+def test_getitem__without_an_epoch_the_random_numbers_go_on(folder):
+    dataset = build(folder)
+    assert not torch.equal(dataset[0]['inputs'], dataset[0]['inputs'])
 
 
 def test_getitem__seeds_epochs_and_indices_differ(folder):

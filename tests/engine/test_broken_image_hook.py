@@ -24,7 +24,8 @@ def test_epoch_end__names_counts_and_lists_what_was_replaced(tmp_path, caplog):
         assert message.startswith(f'2 of 12 images could not be read in epoch {epoch};')
         assert str(cut) in message and '08.png' in message
     listed = (tmp_path / 'run' / 'broken_images.txt').read_text().splitlines()
-    assert [line.split(': ')[0] for line in listed] == [str(cut), str(data / 'train' / '08.png')]
+    assert [line.split(': ')[:2] for line in listed] == [
+        [f'epoch {epoch}', str(path)] for epoch in (1, 2) for path in (cut, data / 'train/08.png')]
 
 
 def test_epoch_end__says_nothing_without_broken_images(tmp_path, caplog):

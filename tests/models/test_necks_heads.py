@@ -156,3 +156,20 @@ def test_contrastive_head__half_precision_features_give_unit_keys():
     head.enqueue(k)
     torch.testing.assert_close(head.queues[0].keys[:B].norm(dim=1), torch.ones(B))
     assert head.loss(k, k).dtype == torch.float32
+
+
+def test_float_mocov3_head__keeps_float32_logits_under_autocast():
+    torch.manual_seed(0)
+    predictor = dict(type='NonLinearNeck', in_channels=8, hid_channels=16, out_channels=8,
+                     with_avg_pool=False)
+    head = MODELS.build(dict(type='FloatMoCoV3Head', predictor=predictor, temperature=0.2,
+                             loss=dict(type='CrossEntropyLoss', loss_weight=0.4)))
+    q, k = torch.randn(2, 6, 8)
+    wanted = super(type(head), head).loss(q, k)
+    with torch.autocast('cpu', torch.bfloat16):
+        plain = super(type(head), head).loss(q, k)
+        got = head.loss(q.bfloat16().float(), k)
+        exact = head.loss(q, k)
+    assert exact.dtype == got.dtype == torch.float32
+    torch.testing.assert_close(exact, wanted)
+    assert (plain.float() - wanted).abs() > 10 * (exact - wanted).abs()

@@ -56,6 +56,14 @@ class TestMergeOptions:
         assert cfg.get('resume') is resume
         assert cfg.get('load_from') == load_from
 
+    def test_resume__begins_from_load_from_until_there_is_a_checkpoint(self, train, tmp_path):
+        options = ('--work-dir', str(tmp_path), '--resume')
+        first = merged(train, *options, load_from='w.pth')
+        assert (first.resume, first.load_from) == (False, 'w.pth')
+        (tmp_path / 'last_checkpoint').write_text('epoch_1.pth')
+        later = merged(train, *options, load_from='w.pth')
+        assert (later.resume, later.load_from) == (True, None)
+
     @pytest.mark.parametrize(('options', 'expected'), [
         (('--amp',), dict(type='AutocastOptimWrapper', dtype='bfloat16')),
         (('--amp', 'bf16'), dict(type='AutocastOptimWrapper', dtype='bfloat16')),

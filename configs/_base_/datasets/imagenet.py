@@ -2,7 +2,8 @@
 data_preprocessor = dict(
     mean=[123.675, 116.28, 103.53],  # ImageNet's, in RGB
     std=[58.395, 57.12, 57.375],
-    to_rgb=True)
+    to_rgb=True,
+    non_blocking=True)
 train_dataloader = dict(
     num_workers=8,
     persistent_workers=True,

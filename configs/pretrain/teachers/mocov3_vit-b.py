@@ -13,6 +13,8 @@ folder = dict(
     type='CustomDataset', data_root='data/imagenet', data_prefix='train', with_label=False)
 images = dict(type='ResilientDataset', dataset=dict(**folder, pipeline=train_pipeline))
 train_dataloader = dict(drop_last=True, dataset=dict(_delete_=True, **images))
+data_preprocessor = dict(non_blocking=True)
+model = dict(head=dict(type='FloatMoCoV3Head'))
 optim_wrapper = dict(
     _delete_=True,
     type='AutocastOptimWrapper',

@@ -35,6 +35,8 @@ class LoadRGBImage(BaseTransform):
             content = fileio.get(results['img_path'], backend_args=self.backend_args)
             with Image.open(BytesIO(content)) as image:
                 results['img'] = self.to_bgr(image)
+        except MemoryError:
+            raise
         except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error
             reason = str(error).replace('\n', ' ')
             raise BrokenImageError(f'{type(error).__name__}: {reason}') from error

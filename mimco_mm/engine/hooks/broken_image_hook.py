@@ -32,8 +32,8 @@ class BrokenImageHook(Hook):
         if not broken or runner.rank:
             return
         lines = [f'{path}: {reason}' for path, reason in sorted(broken.items())]
-        with open(f'{runner.work_dir}/broken_images.txt', 'w') as file:
-            file.write('\n'.join(lines) + '\n')
+        with open(f'{runner.work_dir}/broken_images.txt', 'a') as file:
+            file.writelines(f'epoch {runner.epoch + 1}: {line}\n' for line in lines)
         more = '' if len(lines) <= self.shown else f' and {len(lines) - self.shown} more'
         runner.logger.warning(
             f'{len(lines)} of {len(runner.train_dataloader.dataset)} images could not be read in '

@@ -3,7 +3,7 @@ from typing import List
 from mmengine.device import get_device
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper
+from mmengine.optim import LinearLR, OptimWrapper
 from mmpretrain.registry import HOOKS
 from torch import nn
 
@@ -43,13 +43,12 @@ class PretrainSummaryHook(Hook):
         wrapper: OptimWrapper = runner.optim_wrapper
         group = wrapper.optimizer.param_groups[0]
         peak = group.get('initial_lr', group['lr'])
-        warmup = max((s.warmup for s in runner.param_schedulers if isinstance(s, WarmupCosineLR)),
-                     default=None)
+        warmup = sum(s.warmup if isinstance(s, WarmupCosineLR) else s.end - s.begin
+                     for s in runner.param_schedulers if isinstance(s, (WarmupCosineLR, LinearLR)))
         scaled = runner.auto_scale_lr if runner.auto_scale_lr else {}
         rule = (f'scaled from a batch of {scaled["base_batch_size"]}'
                 if scaled.get('enable') else 'as configured, not scaled to the batch')
-        return (f'lr {peak:.4g} ({rule}), warm-up '
-                f'{"as configured" if warmup is None else f"{warmup} iterations"}; '
+        return (f'lr {peak:.4g} ({rule}), warm-up {warmup} iterations; '
                 f'{type(wrapper).__name__}, {type(wrapper.optimizer).__name__}')
 
     @staticmethod

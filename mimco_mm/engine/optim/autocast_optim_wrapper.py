@@ -30,6 +30,10 @@ class AutocastOptimWrapper(OptimWrapper):
         if not self.enabled:
             MMLogger.get_current_instance().info(
                 'No accelerator: autocast is off, computing in float32 on the CPU.')
+        elif self.device_type == 'cuda' and torch.cuda.get_device_capability()[0] < 8:
+            MMLogger.get_current_instance().warning(
+                f'{torch.cuda.get_device_name()} only emulates bfloat16, slowly: train with '
+                '`--amp fp16` or `--amp off`.')
 
     @contextmanager
     def optim_context(self, model: nn.Module):

@@ -34,6 +34,6 @@ class InfoNCELoss(nn.Module):
         with torch.autocast(q.device.type, enabled=False):
             q, k, queue = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (q, k, queue))
             positive = (q * k).sum(1) / self.temperature                     # (N,)
-            negatives = q @ queue.T / self.temperature                       # (N, K)
+            negatives = (q / self.temperature) @ queue.T                     # (N, K)
             # -log(e^p / (e^p + sum_j e^n_j)) = softplus(log sum_j e^n_j - p)
             return self.loss_weight * F.softplus(negatives.logsumexp(1) - positive).mean()

@@ -71,6 +71,14 @@ class MimCo(BaseSelfSupervisor):
                             MomentumCopy(neck, base_momentum) if neck is not None else None)
             self.add_module(f'{level}_head', MODELS.build(head) if head else None)
 
+    def init_weights(self) -> None:
+        """Initialise student and teacher, then let each p3 start as a copy of its p1."""
+        super().init_weights()
+        for level in ('patch', 'image'):
+            neck = getattr(self, f'{level}_neck')
+            if neck is not None:
+                getattr(self, f'momentum_{level}_neck').copy_(neck)
+
     def extract_feat(self, inputs: torch.Tensor):
         """The student's maps (B, C, H, W) of unmasked images, as downstream tasks use them."""
         return self.backbone(inputs)
