@@ -5,14 +5,16 @@ _base_ = [
 ]
 
 train_pipeline = [
-    dict(type='LoadRGBImage'),
-    _base_.train_pipeline[1],  # MoCo v3's two views
-    dict(type='PackInputs', meta_keys=('img_path', )),
+    dict(type='LoadRGBImage'), _base_.train_pipeline[1],  # MoCo v3's two views
+    dict(type='PackInputs', meta_keys=('img_path', ))
 ]
-folder = dict(
-    type='CustomDataset', data_root='data/imagenet', data_prefix='train', with_label=False)
-images = dict(type='ResilientDataset', dataset=dict(**folder, pipeline=train_pipeline))
-train_dataloader = dict(drop_last=True, dataset=dict(_delete_=True, **images))
+folder = dict(type='CustomDataset', data_root='data/imagenet', data_prefix='train')
+images = dict(
+    type='ResilientDataset', dataset=dict(**folder, with_label=False, pipeline=train_pipeline))
+train_dataloader = dict(
+    drop_last=True,
+    collate_fn=dict(_delete_=True, type='default_collate'),  # without the base's `_scope_`
+    dataset=dict(_delete_=True, **images))
 data_preprocessor = dict(non_blocking=True)
 model = dict(head=dict(type='FloatMoCoV3Head'))
 optim_wrapper = dict(
