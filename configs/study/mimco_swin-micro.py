@@ -1,14 +1,7 @@
 # Stage 2 of the small study.
-_base_ = 'simmim_swin-micro.py'
+_base_ = ['simmim_swin-micro.py', '_base_/heads.py']
 
 data_preprocessor = dict(type='MimCoDataPreprocessor')
-neck = dict(type='MimCoNeck', in_channels=96, hid_channels=512, out_channels=128)
-head = dict(
-    type='QueueContrastiveHead',
-    predictor=dict(type='MimCoNeck', in_channels=128, hid_channels=512, out_channels=128),
-    loss=dict(type='InfoNCELoss', temperature=0.2),
-    feat_dim=128,
-    queue_len=1024)
 model = dict(
     _delete_=True,
     type='MimCo',
@@ -17,8 +10,8 @@ model = dict(
         type='FrozenTeacher',
         backbone={**_base_.model.backbone, 'type': 'SwinTransformer'},
         checkpoint='work_dirs/moby_swin-micro/epoch_40.pth'),
-    patch_neck=neck,
-    patch_head=head,
-    image_neck=neck,
-    image_head=head,
+    patch_neck=_base_.neck,
+    patch_head=_base_.head,
+    image_neck=_base_.neck,
+    image_head=_base_.head,
     base_momentum=0.95)  # as in stage 1

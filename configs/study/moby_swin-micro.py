@@ -1,5 +1,8 @@
 # Stage 1 of the small study: a Swin of two stages for 32-px images, 96 wide at the end.
-_base_ = ['_base_/data_moby_32.py', '_base_/schedule.py', '../_base_/default_runtime.py']
+_base_ = [
+    '_base_/data_moby_32.py', '_base_/heads.py', '_base_/schedule.py',
+    '../_base_/default_runtime.py'
+]
 
 backbone = dict(
     type='SwinTransformer',
@@ -12,13 +15,10 @@ backbone = dict(
         dict(type='TruncNormal', layer='Linear', std=0.02, bias=0.0),
         dict(type='Constant', layer='LayerNorm', val=1.0, bias=0.0),
     ])
-neck = dict(type='MimCoNeck', in_channels=96, hid_channels=512, out_channels=128)
-head = dict(
-    type='QueueContrastiveHead',
-    predictor=dict(type='MimCoNeck', in_channels=128, hid_channels=512, out_channels=128),
-    loss=dict(type='InfoNCELoss', temperature=0.2),
-    feat_dim=128,
-    queue_len=1024,
-    num_queues=2)
 # base_momentum is ours: at MoBY's 0.99 the key branch of such short runs lags behind.
-model = dict(type='MoBY', backbone=backbone, neck=neck, head=head, base_momentum=0.95)
+model = dict(
+    type='MoBY',
+    backbone=backbone,
+    neck=_base_.neck,
+    head=dict(num_queues=2, **_base_.head),
+    base_momentum=0.95)

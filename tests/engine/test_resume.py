@@ -5,6 +5,7 @@ import torch
 from mmengine.hooks import Hook
 from mmpretrain.registry import HOOKS
 
+from mimco_mm.checkpoints import read_checkpoint
 from tests import tiny
 
 
@@ -34,7 +35,7 @@ def leaves(value, path=''):
 
 
 def load(work_dir) -> dict:
-    checkpoint = torch.load(work_dir / 'epoch_4.pth', weights_only=False)
+    checkpoint = read_checkpoint(work_dir / 'epoch_4.pth')
     parts = ('state_dict', 'optimizer', 'param_schedulers')
     found = {part: dict(leaves(checkpoint[part])) for part in parts}
     found['meta'] = {key: checkpoint['meta'][key] for key in ('epoch', 'iter', 'seed')}

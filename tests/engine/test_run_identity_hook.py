@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from mimco_mm.checkpoints import read_checkpoint
 from tests import tiny
 
 
@@ -43,6 +44,6 @@ def test_load_from__takes_the_weights_of_any_run(finished):
 
 
 def test_checkpoint__holds_the_runs_identity(finished):
-    meta = torch.load(finished / 'run' / 'epoch_2.pth', weights_only=False)['meta']
+    meta = read_checkpoint(finished / 'run' / 'epoch_2.pth')['meta']
     assert meta['run_identity'].pop('teacher_sha256') is not None
     assert meta['run_identity'] == dict(effective_batch=4, iterations_an_epoch=2)
