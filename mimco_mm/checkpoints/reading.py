@@ -2,11 +2,14 @@
 
 import re
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Optional
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from .errors import CheckpointError
 
@@ -26,41 +29,80 @@ class Inert:
     def __setstate__(self, state: Any) -> None:
         pass
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+
+class InertMapping:
+    """The same for a dict's subclass, such as yacs' CfgNode.
+
+    torch fills no other mapping than its own few, so the stand-in makes one of those.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> OrderedDict:
+        return OrderedDict()
+
 
 def read_checkpoint(path: str) -> dict:
-    """The content of a checkpoint file, on the CPU.
+    """The content of a checkpoint file (PyTorch's or safetensors), on the CPU.
 
     Only tensors and plain containers are rebuilt (``weights_only=True``). Any other class that the
-    file names, such as mmengine's HistoryBuffer, becomes an inert stand-in.
+    file names, such as mmengine's HistoryBuffer or argparse's Namespace, becomes an inert stand-in.
 
     Raises:
         CheckpointError: no such file, or not a checkpoint that can be read safely.
     """
-    if '://' in str(path):
-        raise CheckpointError(f'{path} is a URL: download the file, and give its path.')
     file = Path(str(path)).expanduser()
     if not file.is_file():
         raise CheckpointError(f'No such checkpoint file: {file} (seen from {Path.cwd()}).')
+    if file.suffix == '.safetensors':
+        content = _read_safetensors(file)
+    else:
+        content = _read_torch(file)
+    if not isinstance(content, dict):
+        raise CheckpointError(f'{file} holds a {type(content).__name__}; expected a dict of '
+                              'tensors, or one with such a dict under `state_dict` or `model`.')
+    return content
+
+
+def _read_safetensors(file: Path) -> dict:
+    try:
+        return load_file(file)
+    except SafetensorError as error:
+        raise CheckpointError(_complaint(file, error)) from error
+
+
+def _read_torch(file: Path) -> Any:
+    """``torch.load``, with a stand-in for each foreign class, found by what torch refuses."""
     mmap = zipfile.is_zipfile(file)
     stand_ins = {}
     while len(stand_ins) <= MAX_FOREIGN_CLASSES:
         try:
             with torch.serialization.safe_globals(list(stand_ins.values())):
-                content = torch.load(file, map_location='cpu', weights_only=True, mmap=mmap)
-            break
+                return torch.load(file, map_location='cpu', weights_only=True, mmap=mmap)
         except UnpicklingError as error:
-            foreign = re.search(r'GLOBAL ([\w.]+) was not an allowed global', str(error))
-            if foreign is None or foreign[1] in stand_ins:
+            name, kind = _refused_class(error)
+            if name is None or issubclass(stand_ins.get(name, object), kind):
                 raise CheckpointError(_complaint(file, error)) from error
-            stand_ins[foreign[1]] = _stand_in(foreign[1])
+            stand_ins[name] = _stand_in(name, kind)
         except Exception as error:  # a damaged file makes the unpickler raise anything
             raise CheckpointError(_complaint(file, error)) from error
-    else:
-        raise CheckpointError(f'{file} names more than {MAX_FOREIGN_CLASSES} foreign classes.')
-    if not isinstance(content, dict):
-        raise CheckpointError(f'{file} holds a {type(content).__name__}; expected a dict of '
-                              'tensors, or one with such a dict under `state_dict` or `model`.')
-    return content
+    raise CheckpointError(f'{file} names more than {MAX_FOREIGN_CLASSES} foreign classes.')
+
+
+def _refused_class(error: UnpicklingError) -> tuple[Optional[str], type]:
+    """The foreign class that torch's reader stumbled over, and the stand-in that it needs."""
+    unknown = re.search(r'GLOBAL ([\w.]+) was not an allowed global', str(error))
+    if unknown:
+        return unknown[1], Inert
+    filled = re.search(r"Can only SETITEMS? .* but got <class '([\w.]+)'>", str(error))
+    return (filled[1] if filled else None), InertMapping
+
+
+def _stand_in(name: str, kind: type) -> type:
+    """An inert class under the full ``name`` by which the file asks for it."""
+    module, _, attribute = name.rpartition('.')
+    return type(attribute, (kind, ), {'__module__': module or 'builtins'})
 
 
 def _complaint(file: Path, error: Exception) -> str:
@@ -70,11 +112,20 @@ def _complaint(file: Path, error: Exception) -> str:
         return f'{file} cannot be read safely: to unpickle it is to call {blocked[1]}.'
     with file.open('rb') as content:
         start = content.read(32)
-    return (f'{file} ({file.stat().st_size} bytes, the first are {start}) is no PyTorch '
-            f'checkpoint, or a truncated or damaged one ({type(error).__name__}).')
+    return (f'{file} ({file.stat().st_size} bytes, the first are {start}) is no checkpoint of '
+            f'PyTorch or safetensors, or a truncated or damaged one ({type(error).__name__}).'
+            f'{_likely_cause(file, start)}')
 
 
-def _stand_in(name: str) -> type:
-    """An inert class under the full ``name`` by which the file asks for it."""
-    module, _, attribute = name.rpartition('.')
-    return type(attribute, (Inert, ), {'__module__': module or 'builtins'})
+def _likely_cause(file: Path, start: bytes) -> str:
+    if start.lstrip()[:5].lower() in (b'<!doc', b'<html', b'<?xml'):
+        return ' It is a web page: the link led to a page about the file, or to an error message.'
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+        if any(name.endswith('constants.pkl') for name in names):
+            return (' It is a TorchScript archive, which holds a program: take the weights of this '
+                    'network as a state dict, e.g. in safetensors.')
+        if not any(name.endswith('data.pkl') for name in names):
+            return f' It is an ordinary zip archive, of {", ".join(names[:3])}: unpack it.'
+    return ''

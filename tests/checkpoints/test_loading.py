@@ -76,26 +76,27 @@ def test_load_backbone__every_tensor_equals_the_files(tmp_path, config, layout):
     loaded = network.state_dict()
     assert loaded.keys() == state.keys()
     assert all(torch.equal(loaded[name], state[name]) for name in state)
-    assert report.layout.startswith('bare' if layout.startswith('bare') else 'algorithm')
+    assert report.release.startswith('bare' if layout.startswith('bare') else 'algorithm')
 
 
 def test_load_backbone__report(tmp_path):
     state = weights(VIT)
     network, report = load(tmp_path, state, VIT)
     content = (tmp_path / 'teacher.pth').read_bytes()
-    assert report.path == str(tmp_path / 'teacher.pth')
+    assert report.checkpoint == str(tmp_path / 'teacher.pth')
     assert report.sha256 == hashlib.sha256(content).hexdigest()
     assert report.matched == len(state)
     assert report.parameters == sum(p.numel() for p in network.parameters())
-    assert report.dropped == ()
-    assert f'{len(state)} of {len(state)} tensors matched' in str(report)
+    assert report.left_out == ()
+    assert f'{len(state)} tensors matched, 0 missing, 0 unexpected, 100 % of' in str(report)
+    assert report.covered == report.parameters and report.resized == report.fresh == ()
     assert report.sha256[:12] in str(report) and 'left out' not in str(report)
 
 
 @pytest.mark.parametrize('masked, plain', [(MASKED_SWIN, SWIN), (MASKED_VIT, VIT)])
 def test_load_backbone__mask_token_of_a_student_is_left_out_and_said(tmp_path, masked, plain):
     network, report = load(tmp_path, prefixed(weights(masked), 'backbone.'), plain)
-    assert report.dropped == ('mask_token', )
+    assert report.left_out == ('mask_token', )
     assert 'left out: mask_token' in str(report)
     assert report.matched == len(network.state_dict())
 
@@ -104,7 +105,7 @@ def test_load_backbone__mask_token_of_a_student_is_left_out_and_said(tmp_path, m
 def test_load_backbone__mask_token_is_kept_by_a_network_that_has_one(tmp_path, masked):
     state = weights(masked)
     network, report = load(tmp_path, prefixed(state, 'backbone.'), masked)
-    assert report.dropped == () and report.matched == len(state)
+    assert report.left_out == () and report.matched == len(state)
     assert torch.equal(network.mask_token, state['mask_token'])
 
 
@@ -135,7 +136,7 @@ def test_load_backbone__full_checkpoint_of_a_run(tmp_path):
     (dict(), 'No tensors'),
     (dict(state_dict={}), 'No tensors'),
     ({'conv1.weight': torch.ones(2), 'layer1.0.conv1.weight': torch.ones(2)},
-     'layout is unknown.*Known ones: .*conv1.weight'),
+     'names are of no known library.*official Swin.*conv1.weight'),
 ])
 def test_load_backbone__no_backbone_in_it(tmp_path, content, reason):
     message = refusal(tmp_path, content, SWIN)
@@ -150,10 +151,7 @@ def test_load_backbone__missing_file_names_the_key(tmp_path):
 def test_load_backbone__resnet(tmp_path):
     resnet = build(dict(type='ResNet', depth=18))
     message = refusal(tmp_path, prefixed(resnet.state_dict(), 'backbone.'), SWIN)
-    expected = len(build(SWIN).state_dict())
-    found = len(resnet.state_dict())
-    assert f'{expected} tensors expected, {found} found, 0 names in common' in message
-    assert f'{expected} tensors missing' in message and f'{found} tensors unexpected' in message
+    assert 'names are of no known library' in message and 'bn1' in message or 'conv1' in message
 
 
 def deeper(config: dict) -> dict:
@@ -172,10 +170,8 @@ def wider(config: dict) -> dict:
     (VIT, wider(VIT), 'of another shape (file -> network): cls_token (1, 1, 96) -> (1, 1, 48)'),
     (SWIN, wider(SWIN), 'of another shape (file -> network): norm3.bias (128,) -> (64,)'),
     (SWIN, deeper(SWIN), '28 tensors unexpected: stages.2.blocks.2.'),
-    (deeper(SWIN), SWIN, '28 tensors missing: stages.2.blocks.2.'),
+    (deeper(SWIN), SWIN, '26 tensors missing: stages.2.blocks.2.'),
     (SWIN, VIT, 'tensors missing'),
-    (SWIN, {**SWIN, 'window_size': 1}, 'relative_position_bias_table (1, 1) -> (9, 1)'),
-    (VIT, {**VIT, 'img_size': 96}, 'pos_embed (1, 37, 48) -> (1, 17, 48)'),
 ])
 def test_load_backbone__another_architecture(tmp_path, config, other, reason):
     assert reason in refusal(tmp_path, weights(other), config)

@@ -1,0 +1,83 @@
+"""Checkpoints by URL: downloaded once, kept, and checked."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import NamedTuple, Optional
+from urllib.parse import unquote, urlsplit
+
+import torch
+from mmengine.dist import barrier, get_local_rank
+
+from .errors import CheckpointError
+
+# As OpenMMLab and torchvision name their files: what follows the last dash begins the sha256.
+HASH_IN_NAME = re.compile(r'-([0-9a-f]{8,64})\.\w+$')
+
+
+class LocalFile(NamedTuple):
+    """A checkpoint on this machine, and its sha256 as 64 hex digits."""
+
+    path: str
+    sha256: str
+
+
+def local_file(checkpoint: str, sha256: Optional[str] = None) -> LocalFile:
+    """A checkpoint on this machine; what a URL names is downloaded if need be.
+
+    Downloads are kept under torch's hub folder (``TORCH_HOME``), each URL in a folder of its own,
+    for many releases share one file name. One process of a machine downloads, the others wait.
+
+    Args:
+        checkpoint: a path, or an http, https or file URL.
+        sha256: what the file's sha256 must begin with, if it is known. For a URL without one, the
+            hash in the file's name counts (``...-08bc52f7.pth``).
+
+    Raises:
+        CheckpointError: not there, unreachable, or another file than the one with this sha256.
+    """
+    file, mend = Path(str(checkpoint)).expanduser(), 'Check where it came from.'
+    if '://' in str(checkpoint):
+        file, mend = downloaded(checkpoint), 'Delete it to download it again.'
+        in_name = HASH_IN_NAME.search(file.name)
+        sha256 = sha256 or (in_name[1] if in_name else None)
+    if not file.is_file():
+        raise CheckpointError(f'No such checkpoint file: {file} (seen from {Path.cwd()}).')
+    found = sha256_of(file)
+    if sha256 and not found.startswith(sha256.lower()):
+        raise CheckpointError(f'{file} has the sha256 {found}, expected {sha256}: it is another '
+                              f'file, or a damaged one. {mend}')
+    return LocalFile(str(file), found)
+
+
+def downloaded(url: str) -> Path:
+    """Where the file of a URL is kept, after its download."""
+    parts = urlsplit(url)
+    if parts.scheme not in ('http', 'https', 'file'):
+        raise CheckpointError(f'{url}: paths, and http, https and file URLs can be read, not '
+                              f'{parts.scheme}. Download it, and give its path.')
+    folder = hashlib.sha256(url.encode()).hexdigest()[:12]
+    file = (Path(torch.hub.get_dir()) / 'checkpoints' / 'mimco_mm' / folder
+            / Path(unquote(parts.path)).name)
+    if get_local_rank() == 0 and not file.is_file():
+        download(url, file)
+    barrier()
+    return file
+
+
+def download(url: str, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.hub.download_url_to_file(url, str(file), progress=True)
+    except OSError as error:  # urllib's errors are among them
+        raise CheckpointError(
+            f'{url} cannot be downloaded ({error}). On a machine without a network, download it '
+            f'elsewhere and give its path, or put it at {file}.') from error
+
+
+def sha256_of(file: Path) -> str:
+    digest = hashlib.sha256()
+    with open(file, 'rb') as content:
+        for block in iter(lambda: content.read(1 << 20), b''):
+            digest.update(block)
+    return digest.hexdigest()

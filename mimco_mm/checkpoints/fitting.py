@@ -1,0 +1,107 @@
+"""Fitting the tensors of a file to a network: each one must have its place, and the right shape."""
+
+from typing import NamedTuple, Sequence
+
+import torch
+from torch import nn
+
+from .errors import CheckpointError
+from .namings import NAMINGS, StateDict, naming_of
+from .positions import is_sincos, resize_positions
+from .releases import Found
+
+# Learned for pre-training only; a backbone that reads no masks has no place for it.
+PRETRAINING_ONLY = ('mask_token', )
+# mmpretrain's wrapper of timm's models puts this before all their names.
+TIMM_PREFIX = 'timm_model.'
+# How many offending tensors an error names.
+SHOWN = 6
+
+
+class Fitted(NamedTuple):
+    """A state dict that covers the network, in the network's own names.
+
+    Attributes:
+        state: what the file gives.
+        fresh: tensors that the file does not give, by the caller's leave.
+        left_out: tensors of the backbone that the network has no place for, and needs none.
+        resized: see ``resize_positions``.
+    """
+
+    state: StateDict
+    fresh: list[str]
+    left_out: list[str]
+    resized: list[str]
+
+
+def fit(network: nn.Module, found: Found, fresh: Sequence[str]) -> Fitted:
+    """Fit what was found in a file to a network.
+
+    Args:
+        network: initialised, so that what it fixes by formula has its values.
+        found: the file's backbone.
+        fresh: prefixes of tensors that the file need not have.
+
+    Raises:
+        CheckpointError: it is not exactly this network.
+    """
+    prefix = TIMM_PREFIX if all(k.startswith(TIMM_PREFIX) for k in network.state_dict()) else ''
+    wanted = {key.removeprefix(prefix): value for key, value in network.state_dict().items()}
+    fixed = fixed_tensors(network, prefix)
+    state, naming = found.state, naming_of(wanted)
+    if naming and found.naming and naming.family == found.naming.family:
+        state = naming.write(state)
+    elif not found.naming and not wanted.keys() & state.keys():
+        raise CheckpointError(
+            f'Its names are of no known library ({", ".join(known.name for known in NAMINGS)}), '
+            f'and not the network\'s: {", ".join(list(state)[:SHOWN])}.')
+    left_out = [key for key in PRETRAINING_ONLY if key in state and key not in wanted]
+    state = {key: value for key, value in state.items() if key not in left_out}
+    state, resized = resize_positions(state, wanted, fixed)
+    missing = wanted.keys() - state.keys()
+    kept = sorted(key for key in missing if key.startswith(tuple(fresh)))
+    # Not every library saves what it computes.
+    check(state, {key: value for key, value in wanted.items()
+                  if key in state or key not in fixed.union(kept)}, fixed)
+    return Fitted({prefix + key: value for key, value in state.items()}, kept, left_out, resized)
+
+
+def fixed_tensors(network: nn.Module, prefix: str = '') -> set[str]:
+    """Names of tensors that training never changes: index buffers and sin-cos positions."""
+    fixed = {name for name, buffer in network.named_buffers() if not buffer.is_floating_point()}
+    fixed |= {name for name, parameter in network.named_parameters()
+              if name.endswith('pos_embed') and not parameter.requires_grad
+              and is_sincos(parameter)}
+    return {name.removeprefix(prefix) for name in fixed}
+
+
+def check(state: StateDict, wanted: StateDict, fixed: set[str]) -> None:
+    """Raise CheckpointError unless ``state`` covers ``wanted`` exactly, with finite values."""
+    common = wanted.keys() & state.keys()
+    same_shape = {key for key in common if state[key].shape == wanted[key].shape}
+    problems = {
+        'missing': wanted.keys() - state.keys(),
+        'unexpected': state.keys() - wanted.keys(),
+        'of another shape (file -> network)': {
+            f'{key} {tuple(state[key].shape)} -> {tuple(wanted[key].shape)}'
+            for key in common - same_shape
+        },
+        'not finite': {
+            key for key in common
+            if state[key].is_floating_point() and not state[key].isfinite().all()
+        },
+        'fixed by formula, but of other values': {
+            key for key in fixed & same_shape
+            if not torch.allclose(state[key].double(), wanted[key].double().cpu(), atol=1e-3)
+        },
+    }
+    lines = [
+        f'  {len(keys)} tensors {what}: {", ".join(sorted(keys)[:SHOWN])}'
+        f'{" ..." * (len(keys) > SHOWN)}' for what, keys in problems.items() if keys
+    ]
+    if lines:
+        raise CheckpointError('\n'.join([
+            f'The file does not hold this network ({len(wanted)} tensors expected, {len(state)} '
+            f'found, {len(common)} names in common):', *lines,
+            "  Give the checkpoint of this architecture, or set the architecture to the file's."
+        ]))

@@ -1,0 +1,78 @@
+"""Where the releases that people have keep the backbone: under which keys, in which branch."""
+
+from typing import NamedTuple, Optional
+
+import torch
+
+from .errors import CheckpointError
+from .namings import Naming, StateDict, naming_of
+
+
+class Release(NamedTuple):
+    """A kind of checkpoint: its backbone has ``prefix``; ``mark`` begins another of its tensors."""
+
+    name: str
+    prefix: str
+    mark: str = ''
+
+
+# The first that fits is taken. Of several encoders it names the one that is used downstream: the
+# online one of MoBY and MoCo v3.
+RELEASES = (
+    Release('MoBY', 'encoder.', 'encoder_k.'),
+    Release('MoCo v3', 'base_encoder.', 'momentum_encoder.'),
+    Release('SimMIM', 'encoder.', 'decoder.'),
+    Release('timm model in an algorithm', 'backbone.timm_model.'),
+    Release('algorithm or classifier', 'backbone.'),
+    Release('CLIP', 'visual.'),
+    Release('model of transformers', 'vit.'),
+    Release('model of transformers', 'swin.'),
+    Release('timm model in mmpretrain', 'timm_model.'),
+    Release('bare backbone', ''),
+)
+# Where files keep their state dict, and which one of self-distillation's two is used downstream.
+WRAPPERS = ('state_dict', 'model', 'teacher')
+
+
+class Found(NamedTuple):
+    """The backbone in a checkpoint.
+
+    Attributes:
+        release: where it lay.
+        naming: its names' naming; None if no known one fits, then the names are as in the file.
+        state: its tensors, in mmpretrain's names.
+        left_out: tensors beside them that belong to no backbone.
+    """
+
+    release: str
+    naming: Optional[Naming]
+    state: StateDict
+    left_out: list[str]
+
+
+def find_backbone(checkpoint: dict) -> Found:
+    """The backbone in the content of a checkpoint file.
+
+    Raises:
+        CheckpointError: there are no tensors in it.
+    """
+    wrapper = next((key for key in WRAPPERS if isinstance(checkpoint.get(key), dict)), None)
+    content = checkpoint[wrapper] if wrapper else checkpoint
+    state = {key.removeprefix('module.'): value for key, value in content.items()
+             if isinstance(value, torch.Tensor)}
+    if not state:
+        raise CheckpointError(f'No tensors in it; its keys are {sorted(map(str, checkpoint))}. '
+                              'Expected the weights of a network, under `state_dict`, `model`, '
+                              '`teacher`, or by themselves.')
+    release = next(release for release in RELEASES if has(state, release))
+    inside = {key.removeprefix(release.prefix): value for key, value in state.items()
+              if key.startswith(release.prefix)}
+    naming = naming_of(inside)
+    contents = naming.read(inside) if naming else (inside, [])
+    branch = ', branch teacher of a self-distillation' if wrapper == 'teacher' else ''
+    return Found(release.name + branch, naming, *contents)
+
+
+def has(state: StateDict, release: Release) -> bool:
+    return (any(key.startswith(release.prefix) for key in state)
+            and any(key.startswith(release.mark) for key in state))
