@@ -6,4 +6,5 @@ custom_hooks = [
     dict(type='RunIdentityHook'),
     dict(type='BrokenImageHook'),
     dict(type='PretrainSummaryHook'),
+    dict(type='BackboneFileHook'),
 ]

@@ -5,6 +5,9 @@ _base_ = 'mimco_swin-t.py'
 model = dict(
     backbone=dict(arch='base'),
     target_generator=dict(
-        backbone=dict(arch='base'), checkpoint='work_dirs/moby_swin-b/epoch_300.pth'),
+        backbone=dict(arch='base'),
+        checkpoint='work_dirs/moby_swin-b/backbone_epoch_300.pth',
+        if_missing='No MoBY Swin-B was ever released. Train one: '
+        'tools/dist_train.sh configs/pretrain/teachers/moby_swin-b.py 8'),
     patch_neck=dict(in_channels=1024),
     image_neck=dict(in_channels=1024))

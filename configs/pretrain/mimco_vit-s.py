@@ -4,6 +4,7 @@ _base_ = 'mimco_vit-b.py'
 model = dict(
     backbone=dict(arch='mocov3-small'),  # 384 wide, 12 heads: not DeiT's ViT-S, which has 6
     target_generator=dict(
-        backbone=dict(arch='mocov3-small'), checkpoint='work_dirs/mocov3_vit-s/epoch_300.pth'),
+        backbone=dict(arch='mocov3-small'),
+        checkpoint='https://dl.fbaipublicfiles.com/moco-v3/vit-s-300ep/vit-s-300ep.pth.tar'),
     patch_neck=dict(in_channels=384),
     image_neck=dict(in_channels=384))

@@ -1,5 +1,13 @@
+from .architecture import timm_call
+from .backbone_file import save_backbone
 from .errors import CheckpointError
-from .loading import LoadReport, load_backbone
+from .exporting import TARGETS, prepare_export
+from .heads import heads_of
+from .loading import load_backbone
 from .reading import read_checkpoint
+from .report import LoadReport
 
-__all__ = ['CheckpointError', 'LoadReport', 'load_backbone', 'read_checkpoint']
+__all__ = [
+    'TARGETS', 'CheckpointError', 'LoadReport', 'heads_of', 'load_backbone', 'prepare_export',
+    'read_checkpoint', 'save_backbone', 'timm_call'
+]

@@ -11,8 +11,9 @@ from mmengine.dist import barrier, get_local_rank
 
 from .errors import CheckpointError
 
-# As OpenMMLab and torchvision name their files: what follows the last dash begins the sha256.
-HASH_IN_NAME = re.compile(r'-([0-9a-f]{8,64})\.\w+$')
+# As OpenMMLab and torchvision name their files: what follows the last dash begins the sha256,
+# unless it is a date.
+HASH_IN_NAME = re.compile(r'-(?!20\d\d[01]\d[0-3]\d\.)([0-9a-f]{8,64})\.\w+$')
 
 
 class LocalFile(NamedTuple):
@@ -22,7 +23,7 @@ class LocalFile(NamedTuple):
     sha256: str
 
 
-def local_file(checkpoint: str, sha256: Optional[str] = None) -> LocalFile:
+def local_file(checkpoint: str, sha256: Optional[str] = None, if_missing: str = '') -> LocalFile:
     """A checkpoint on this machine; what a URL names is downloaded if need be.
 
     Downloads are kept under torch's hub folder (``TORCH_HOME``), each URL in a folder of its own,
@@ -32,6 +33,7 @@ def local_file(checkpoint: str, sha256: Optional[str] = None) -> LocalFile:
         checkpoint: a path, or an http, https or file URL.
         sha256: what the file's sha256 must begin with, if it is known. For a URL without one, the
             hash in the file's name counts (``...-08bc52f7.pth``).
+        if_missing: what the error is to say where there is no such file.
 
     Raises:
         CheckpointError: not there, unreachable, or another file than the one with this sha256.
@@ -42,7 +44,8 @@ def local_file(checkpoint: str, sha256: Optional[str] = None) -> LocalFile:
         in_name = HASH_IN_NAME.search(file.name)
         sha256 = sha256 or (in_name[1] if in_name else None)
     if not file.is_file():
-        raise CheckpointError(f'No such checkpoint file: {file} (seen from {Path.cwd()}).')
+        raise CheckpointError(f'No such checkpoint file: {file} (seen from {Path.cwd()}). '
+                              f'{if_missing}'.rstrip())
     found = sha256_of(file)
     if sha256 and not found.startswith(sha256.lower()):
         raise CheckpointError(f'{file} has the sha256 {found}, expected {sha256}: it is another '

@@ -1,5 +1,6 @@
 """Fitting the tensors of a file to a network: each one must have its place, and the right shape."""
 
+import re
 from typing import NamedTuple, Sequence
 
 import torch
@@ -11,7 +12,9 @@ from .positions import is_sincos, resize_positions
 from .releases import Found
 
 # Learned for pre-training only; a backbone that reads no masks has no place for it.
-PRETRAINING_ONLY = ('mask_token', )
+MASK_TOKEN = 'mask_token'
+# A backbone that does not put out its last map, or not normalised, has no place for its norm.
+FINAL_NORM = re.compile(r'(ln1|norm\d*)\.(weight|bias)$')
 # mmpretrain's wrapper of timm's models puts this before all their names.
 TIMM_PREFIX = 'timm_model.'
 # How many offending tensors an error names.
@@ -55,7 +58,8 @@ def fit(network: nn.Module, found: Found, fresh: Sequence[str]) -> Fitted:
         raise CheckpointError(
             f'Its names are of no known library ({", ".join(known.name for known in NAMINGS)}), '
             f'and not the network\'s: {", ".join(list(state)[:SHOWN])}.')
-    left_out = [key for key in PRETRAINING_ONLY if key in state and key not in wanted]
+    left_out = [key for key in state.keys() - wanted.keys()
+                if key == MASK_TOKEN or FINAL_NORM.match(key)]
     state = {key: value for key, value in state.items() if key not in left_out}
     state, resized = resize_positions(state, wanted, fixed)
     missing = wanted.keys() - state.keys()
@@ -63,7 +67,8 @@ def fit(network: nn.Module, found: Found, fresh: Sequence[str]) -> Fitted:
     # Not every library saves what it computes.
     check(state, {key: value for key, value in wanted.items()
                   if key in state or key not in fixed.union(kept)}, fixed)
-    return Fitted({prefix + key: value for key, value in state.items()}, kept, left_out, resized)
+    return Fitted({prefix + key: value for key, value in state.items()}, kept, sorted(left_out),
+                  resized)
 
 
 def fixed_tensors(network: nn.Module, prefix: str = '') -> set[str]:
@@ -103,5 +108,6 @@ def check(state: StateDict, wanted: StateDict, fixed: set[str]) -> None:
         raise CheckpointError('\n'.join([
             f'The file does not hold this network ({len(wanted)} tensors expected, {len(state)} '
             f'found, {len(common)} names in common):', *lines,
-            "  Give the checkpoint of this architecture, or set the architecture to the file's."
+            "  Give the checkpoint of this architecture, or set the architecture to the file's. What "
+            'the network has on top, and is to train from scratch, is named by `fresh`.'
         ]))

@@ -15,6 +15,7 @@ def load_backbone(network: nn.Module,
                   checkpoint: str,
                   config_key: str,
                   sha256: Optional[str] = None,
+                  if_missing: str = '',
                   fresh: Sequence[str] = ()) -> LoadReport:
     """Load a checkpoint of any known format into ``network``, or refuse it in words.
 
@@ -29,6 +30,7 @@ def load_backbone(network: nn.Module,
         checkpoint: path or URL.
         config_key: the config key that names the checkpoint, for the error messages.
         sha256: what the file's sha256 must begin with, if it is known.
+        if_missing: what the error is to say where there is no such file, e.g. how to make it.
         fresh: prefixes of tensors that the network may have on top of the file's backbone, such
             as the norms of a detector's lower stages; they keep their initial values.
 
@@ -38,7 +40,7 @@ def load_backbone(network: nn.Module,
             another number of heads.
     """
     try:
-        file = local_file(checkpoint, sha256)
+        file = local_file(checkpoint, sha256, if_missing)
         content = read_checkpoint(file.path)
         found = find_backbone(content)
         fitted = fit(network, found, fresh)

@@ -1,6 +1,6 @@
 """Where the releases that people have keep the backbone: under which keys, in which branch."""
 
-from typing import NamedTuple, Optional
+from typing import Iterable, NamedTuple, Optional
 
 import torch
 
@@ -42,12 +42,14 @@ class Found(NamedTuple):
         naming: its names' naming; None if no known one fits, then the names are as in the file.
         state: its tensors, in mmpretrain's names.
         left_out: tensors beside them that belong to no backbone.
+        inside: all tensors that lay there, under the file's names.
     """
 
     release: str
     naming: Optional[Naming]
     state: StateDict
     left_out: list[str]
+    inside: StateDict
 
 
 def find_backbone(checkpoint: dict) -> Found:
@@ -58,21 +60,21 @@ def find_backbone(checkpoint: dict) -> Found:
     """
     wrapper = next((key for key in WRAPPERS if isinstance(checkpoint.get(key), dict)), None)
     content = checkpoint[wrapper] if wrapper else checkpoint
-    state = {key.removeprefix('module.'): value for key, value in content.items()
-             if isinstance(value, torch.Tensor)}
+    state = {key: value for key, value in content.items() if isinstance(value, torch.Tensor)}
     if not state:
         raise CheckpointError(f'No tensors in it; its keys are {sorted(map(str, checkpoint))}. '
                               'Expected the weights of a network, under `state_dict`, `model`, '
                               '`teacher`, or by themselves.')
+    state = {key.removeprefix('module.'): value for key, value in state.items()}
     release = next(release for release in RELEASES if has(state, release))
     inside = {key.removeprefix(release.prefix): value for key, value in state.items()
               if key.startswith(release.prefix)}
     naming = naming_of(inside)
     contents = naming.read(inside) if naming else (inside, [])
     branch = ', branch teacher of a self-distillation' if wrapper == 'teacher' else ''
-    return Found(release.name + branch, naming, *contents)
+    return Found(release.name + branch, naming, *contents, inside)
 
 
-def has(state: StateDict, release: Release) -> bool:
-    return (any(key.startswith(release.prefix) for key in state)
-            and any(key.startswith(release.mark) for key in state))
+def has(names: Iterable[str], release: Release) -> bool:
+    return (any(name.startswith(release.prefix) for name in names)
+            and any(name.startswith(release.mark) for name in names))

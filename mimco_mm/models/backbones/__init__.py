@@ -1,4 +1,5 @@
 from .masked_swin import MaskedSwinTransformer
 from .masked_vit import MaskedMoCoV3ViT
+from .timm_feature_map import TimmFeatureMap
 
-__all__ = ['MaskedMoCoV3ViT', 'MaskedSwinTransformer']
+__all__ = ['MaskedMoCoV3ViT', 'MaskedSwinTransformer', 'TimmFeatureMap']

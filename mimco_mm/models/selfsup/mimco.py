@@ -8,6 +8,7 @@ from mmpretrain.structures import DataSample
 from ..utils import (
     MomentumCopy,
     batch_masks,
+    common_grid,
     expand_mask,
     global_average,
     masked_index,
@@ -59,6 +60,8 @@ class MimCo(BaseSelfSupervisor):
         if patch_head is None and image_head is None:
             raise ValueError('Both levels are switched off: give `patch_head` or `image_head`.')
         self.patch_queue_key = patch_queue_key
+        if hasattr(self.target_generator, 'set_student_norm'):
+            self.target_generator.set_student_norm(self.data_preprocessor)
         self.adapter = MODELS.build(adapter) if adapter else torch.nn.Identity()
         for level, neck, head in (('patch', patch_neck, patch_head), ('image', image_neck,
                                                                       image_head)):
@@ -100,7 +103,8 @@ class MimCo(BaseSelfSupervisor):
         # features of the masked and of the whole image
         z = self.student(inputs, mask)                                # f(x, m) (B, C, H, W)
         z_k = self.target_generator(inputs)                           # f'(x)   (B, C, H, W)
-        self.check_features(z, z_k)
+        self.check_width(z, z_k)
+        z, z_k = common_grid(z, z_k)
         m = None if mask is None else expand_mask(mask, z.shape[-2:])         # (B, H, W), host
         losses = dict()
 
@@ -130,16 +134,11 @@ class MimCo(BaseSelfSupervisor):
         return self.adapter(self.backbone(x, mask)[-1])
 
     @staticmethod
-    def check_features(z: torch.Tensor, z_k: torch.Tensor) -> None:
-        """Raise ValueError where student and teacher differ in width or patch grid."""
+    def check_width(z: torch.Tensor, z_k: torch.Tensor) -> None:
+        """Raise ValueError where student and teacher differ in width."""
         if z.shape[1] != z_k.shape[1]:
             raise ValueError(
                 f'The student is {z.shape[1]} channels wide, the teacher {z_k.shape[1]}, and p3 is '
                 "the moving average of p1. Set `model.adapter=dict(type='ChannelAdapter', "
                 f'in_channels={z.shape[1]}, out_channels={z_k.shape[1]})`, and `in_channels` of '
                 f'the necks to {z_k.shape[1]}.')
-        if z.shape[2:] != z_k.shape[2:]:
-            raise ValueError(
-                f'The student has {z.shape[2]} x {z.shape[3]} patches, the teacher {z_k.shape[2]} '
-                f'x {z_k.shape[3]}: a masked patch has no counterpart. Take a teacher of the same '
-                'stride and image size.')

@@ -1,6 +1,7 @@
-from typing import Optional
+from typing import Optional, Sequence
 
 import torch
+import torch.nn.functional as F
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModule
 from mmpretrain.registry import MODELS
@@ -18,21 +19,56 @@ class FrozenTeacher(BaseModule):
     checkpoint holds the student alone, and resuming reads the teacher from its own file again.
 
     Args:
-        backbone: config of any backbone whose last output is a feature map (B, C, H, W) after the
-            final norm. Its architecture must be the checkpoint's.
-        checkpoint: path of the teacher's checkpoint. It is read by ``init_weights``, which a Runner
-            calls before the first step, and must cover the backbone tensor by tensor.
+        backbone: config of any backbone whose last output is a feature map (B, C, H, W). Its
+            architecture must be the checkpoint's. ``out_indices`` of it choose an intermediate
+            block.
+        checkpoint: path or URL of the teacher's checkpoint, in any known format. It is read by
+            ``init_weights``, which a Runner calls before the first step, and must cover the
+            backbone tensor by tensor.
+        sha256: what the checkpoint's sha256 must begin with, if it is known.
+        if_missing: what the error is to say where there is no such file, e.g. how to make it.
+        fresh: prefixes of tensors that the checkpoint need not have, see ``load_backbone``.
+        input_size: side in px to which images are resized for the teacher, so that another patch
+            size gives the student's patch grid: 196 for patches of 14 px against 16 px of 224.
+        input_norm: ``dict(mean=..., std=...)`` of the teacher's own input normalisation, in RGB of
+            0 to 255; by default images come as they are normalised for the student.
+        layer_norm_targets: normalise each feature vector to mean 0 and variance 1, without
+            weights (Feature Distillation, MaskDistill).
     """
 
-    def __init__(self, backbone: dict, checkpoint: str) -> None:
+    def __init__(self,
+                 backbone: dict,
+                 checkpoint: str,
+                 sha256: Optional[str] = None,
+                 if_missing: str = '',
+                 fresh: Sequence[str] = (),
+                 input_size: Optional[int] = None,
+                 input_norm: Optional[dict] = None,
+                 layer_norm_targets: bool = False) -> None:
         super().__init__()
         self._network = (MODELS.build(backbone), )
         self.checkpoint = checkpoint
+        self.sha256 = sha256
+        self.if_missing = if_missing
+        self.fresh = tuple(fresh)
+        self.input_size = input_size
+        self.input_norm = input_norm
+        self.layer_norm_targets = layer_norm_targets
         self.report: Optional[LoadReport] = None
+        self.register_buffer('scale', None, persistent=False)
+        self.register_buffer('shift', None, persistent=False)
 
     @property
     def network(self) -> nn.Module:
         return self._network[0]
+
+    def set_student_norm(self, data_preprocessor: nn.Module) -> None:
+        """Tell how images are normalised for the student: by ``mean`` and ``std`` (3, 1, 1)."""
+        if self.input_norm is not None:
+            mean, std = (torch.tensor(self.input_norm[key]).view(-1, 1, 1)
+                         for key in ('mean', 'std'))
+            self.scale = data_preprocessor.std / std
+            self.shift = (data_preprocessor.mean - mean) / std
 
     def init_weights(self) -> None:
         """Load the checkpoint, once.
@@ -43,7 +79,8 @@ class FrozenTeacher(BaseModule):
         if self.report is None:
             self.network.init_weights()  # computes the fixed tensors that the file must agree with
             self.report = load_backbone(
-                self.network, self.checkpoint, config_key='model.target_generator.checkpoint')
+                self.network, self.checkpoint, config_key='model.target_generator.checkpoint',
+                sha256=self.sha256, if_missing=self.if_missing, fresh=self.fresh)
             self.network.requires_grad_(False)
             self.network.eval()
             MMLogger.get_current_instance().info(f'Teacher, frozen: {self.report}')
@@ -54,7 +91,21 @@ class FrozenTeacher(BaseModule):
         if self.report is None:
             raise RuntimeError('The teacher has not been loaded yet: call `init_weights()` of the '
                                'model first. A Runner does so before it trains.')
-        return self.network(x)[-1]
+        z_k = self.network(self.as_input(x))[-1]
+        if self.layer_norm_targets:
+            z_k = F.layer_norm(z_k.movedim(1, -1), z_k.shape[1:2]).movedim(-1, 1)
+        return z_k
+
+    def as_input(self, x: torch.Tensor) -> torch.Tensor:
+        """Images as the teacher knows them: in its own normalisation and size."""
+        if self.input_norm is not None:
+            if self.scale is None:
+                raise RuntimeError('`input_norm` is set, but not how images are normalised for '
+                                   'the student: call `set_student_norm` first, as MimCo does.')
+            x = x * self.scale + self.shift
+        if self.input_size is not None:
+            x = F.interpolate(x, (self.input_size, ) * 2, mode='bicubic', antialias=True)
+        return x
 
     def _apply(self, fn, *args, **kwargs):
         """Let ``to()``, ``cuda()`` and ``half()`` reach the hidden network as well."""

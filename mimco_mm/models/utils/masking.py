@@ -3,6 +3,7 @@
 from typing import List, Optional, Tuple
 
 import torch
+import torch.nn.functional as F
 from mmpretrain.structures import DataSample
 
 
@@ -30,6 +31,30 @@ def expand_mask(mask: torch.Tensor, grid: Tuple[int, int]) -> torch.Tensor:
             'exactly: the grid must be a multiple of it. Make `mask_patch_size` of the mask '
             'generator a multiple of the stride of the backbone.')
     return mask.repeat_interleave(rows // height, -2).repeat_interleave(columns // width, -1)
+
+
+def common_grid(z: torch.Tensor, z_k: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
+    """Bring two maps (B, C, H, W) of one image to the coarser one's grid, exactly.
+
+    The finer map is averaged over the patches that make up one of the coarser map's (ours; in the
+    paper both grids are the same).
+
+    Raises:
+        ValueError: a patch of the finer map would lie in more than one of the coarser map's.
+    """
+    grids = tuple(z.shape[-2:]), tuple(z_k.shape[-2:])
+    (rows, columns), (rows_k, columns_k) = grids
+    if grids[0] == grids[1]:
+        return z, z_k
+    if rows % rows_k == columns % columns_k == 0:
+        return F.avg_pool2d(z, (rows // rows_k, columns // columns_k)), z_k
+    if rows_k % rows == columns_k % columns == 0:
+        return z, F.avg_pool2d(z_k, (rows_k // rows, columns_k // columns))
+    raise ValueError(
+        f'The student has {rows} x {columns} patches, the teacher {rows_k} x {columns_k}: a masked '
+        'patch has no counterpart. Set `model.target_generator.input_size` so that the teacher '
+        "has the student's patches or a multiple of them: student's patches x teacher's patch size "
+        'in px.')
 
 
 def masked_index(mask: torch.Tensor) -> torch.Tensor:

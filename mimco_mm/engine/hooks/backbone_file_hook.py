@@ -1,0 +1,39 @@
+from pathlib import Path
+
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmpretrain.registry import HOOKS
+
+from ...checkpoints import heads_of, save_backbone
+from ...version import __version__
+
+
+@HOOKS.register_module()
+class BackboneFileHook(Hook):
+    """Writes the backbone alone beside the last checkpoint, when training has ended.
+
+    The file ``backbone_epoch_N.pth`` is what transfers begin from: no heads, no queues, no
+    optimizer. It also says which run and teacher it comes from.
+    """
+
+    priority = 'LOWEST'  # after the last checkpoint
+
+    @master_only
+    def after_train(self, runner) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        stem = Path(runner.message_hub.get_info('last_ckpt', f'iter_{runner.iter}.pth')).stem
+        report = getattr(model.target_generator, 'report', None)
+        file = Path(runner.work_dir) / f'backbone_{stem}.pth'
+        save_backbone(
+            file,
+            model.backbone.state_dict(),
+            heads_of(model.backbone),
+            algorithm=type(model).__name__,
+            epoch=runner.epoch,
+            iter=runner.iter,
+            seed=runner.seed,
+            config=runner.cfg.pretty_text,
+            teacher=str(report) if report else None,
+            mimco_mm_version=__version__)
+        runner.logger.info(f'The backbone alone, for transfers and exports: {file}')
