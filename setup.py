@@ -71,6 +71,6 @@ setup(
     python_requires='>=3.10',
     # mmpretrain comes from one of two sets of distributions (requirements/), so none is named
     # here; importing mimco_mm checks that one of them is there, in a version that it knows.
-    install_requires=[],
+    install_requires=['safetensors>=0.4'],
     zip_safe=False,
 )

@@ -1,7 +1,7 @@
 """Write the backbone of a checkpoint as another library wants it.
 
-Reads any format that the frozen teacher reads: runs of this project, official MoBY, MoCo v3, SimMIM,
-Swin, DINO, iBOT and EsViT files, mmpretrain, timm and transformers.
+Reads any format that the frozen teacher reads: runs of this project, official MoBY, MoCo v3,
+SimMIM, Swin, DINO, iBOT and EsViT files, mmpretrain, timm and transformers.
 """
 
 import argparse
