@@ -69,7 +69,7 @@ setup(
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
     cmdclass=dict(build_py=BuildWithMim),
     python_requires='>=3.10',
-    # mmpretrain comes from one of two sets of distributions (requirements/), so none is named
+    # mmpretrain comes from one of two sets of distributions (requirements/), so neither is named
     # here; importing mimco_mm checks that one of them is there, in a version that it knows.
     install_requires=['safetensors>=0.4'],
     zip_safe=False,

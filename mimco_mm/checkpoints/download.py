@@ -10,6 +10,7 @@ import torch
 from mmengine.dist import barrier, get_local_rank
 
 from .errors import CheckpointError
+from .reading import is_web_page
 
 # As OpenMMLab and torchvision name their files: what follows the last dash begins the sha256,
 # unless it is a date.
@@ -76,6 +77,12 @@ def download(url: str, file: Path) -> None:
         raise CheckpointError(
             f'{url} cannot be downloaded ({error}). On a machine without a network, download it '
             f'elsewhere and give its path, or put it at {file}.') from error
+    with file.open('rb') as content:
+        web_page = is_web_page(content.read(32))
+    if web_page:
+        file.unlink()
+        raise CheckpointError(f'{url} gave a web page, not a checkpoint: take the link of the file '
+                              'itself.')
 
 
 def sha256_of(file: Path) -> str:

@@ -118,7 +118,7 @@ def _complaint(file: Path, error: Exception) -> str:
 
 
 def _likely_cause(file: Path, start: bytes) -> str:
-    if start.lstrip()[:5].lower() in (b'<!doc', b'<html', b'<?xml'):
+    if is_web_page(start):
         return ' It is a web page: the link led to a page about the file, or to an error message.'
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
@@ -129,3 +129,8 @@ def _likely_cause(file: Path, start: bytes) -> str:
         if not any(name.endswith('data.pkl') for name in names):
             return f' It is an ordinary zip archive, of {", ".join(names[:3])}: unpack it.'
     return ''
+
+
+def is_web_page(start: bytes) -> bool:
+    """Whether a file that begins so is HTML or XML."""
+    return start.lstrip()[:5].lower() in (b'<!doc', b'<html', b'<?xml')
