@@ -241,7 +241,7 @@ FILES = {  # writer: (encoder, where the wanted branch is, another branch of the
 def test_a_file_holds_the_encoder_and_no_second_copy(write, tmp_path):
     make, top, prefix, other_top, other_prefix = FILES[write]
     encoder = make()
-    content = torch.load(write(tmp_path / 'a.pth', encoder), weights_only=False)
+    content = files.trusted_content(write(tmp_path / 'a.pth', encoder))
     found = content[top] if top else content
     saved = {k: v for k, v in encoder.items()
              if write is not files.esvit or not k.endswith('attn_mask')}
@@ -301,7 +301,7 @@ def test_the_heads_fit_the_official_modules(tmp_path):
 
     load(nn.Sequential(*layers(48, hidden, hidden, out)), part('module.base_encoder.head.'))
     load(nn.Sequential(*layers(out, hidden, out)), part('module.predictor.'))
-    state = torch.load(files.moby(tmp_path / 'b.pth', random_swin()), weights_only=False)['model']
+    state = files.trusted_content(files.moby(tmp_path / 'b.pth', random_swin()))['model']
     mlp = nn.ModuleDict(dict(
         linear_hidden=nn.Sequential(nn.Identity(), nn.Linear(16, hidden), nn.BatchNorm1d(hidden)),
         linear_out=nn.Linear(hidden, out)))
