@@ -1,5 +1,6 @@
-from .architecture import timm_call
+from .architecture import network_name, timm_call
 from .backbone_file import save_backbone
+from .describing import describe
 from .errors import CheckpointError
 from .exporting import TARGETS, prepare_export
 from .heads import heads_of
@@ -8,6 +9,6 @@ from .reading import read_checkpoint
 from .report import LoadReport
 
 __all__ = [
-    'TARGETS', 'CheckpointError', 'LoadReport', 'heads_of', 'load_backbone', 'prepare_export',
-    'read_checkpoint', 'save_backbone', 'timm_call'
+    'TARGETS', 'CheckpointError', 'LoadReport', 'describe', 'heads_of', 'load_backbone',
+    'network_name', 'prepare_export', 'read_checkpoint', 'save_backbone', 'timm_call'
 ]

@@ -1,6 +1,5 @@
 """What the tensors of a backbone tell of its architecture."""
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Optional, Tuple, Union
@@ -12,7 +11,7 @@ from .positions import grid_of, table_side
 
 @dataclass(frozen=True)
 class SwinArchitecture:
-    """Of a Swin in mmpretrain's names: widths in channels, ``patch`` in px, ``window`` in tokens."""
+    """Of a Swin: ``width`` in channels, ``patch`` in px, ``window`` in tokens."""
 
     width: int
     depths: Tuple[int, ...]
@@ -40,7 +39,7 @@ class SwinArchitecture:
 
 @dataclass(frozen=True)
 class ViTArchitecture:
-    """Of a ViT in mmpretrain's names: widths in channels, ``image_size`` and ``patch`` in px."""
+    """Of a ViT: ``width`` and ``hidden`` in channels, ``image_size`` and ``patch`` in px."""
 
     width: int
     depth: int
@@ -58,6 +57,8 @@ class ViTArchitecture:
             raise CheckpointError('This ViT has no position embedding, but relative positions '
                                   '(SimMIM, BEiT): such a ViT can be loaded, not exported.')
         width, _, patch, _ = state['patch_embed.projection.weight'].shape
+        if width % heads:
+            raise CheckpointError(f'This ViT is {width} wide, which {heads} heads do not divide.')
         side, _ = grid_of(state['pos_embed'].shape[1], 'pos_embed')
         return cls(
             width=width,
@@ -69,6 +70,15 @@ class ViTArchitecture:
 
 
 Architecture = Union[SwinArchitecture, ViTArchitecture]
+# (width, depth) -> the name that the configs have for the paper's networks
+NETWORKS = {(96, (2, 2, 6, 2)): 'swin-t', (128, (2, 2, 18, 2)): 'swin-b', (384, 12): 'vit-s',
+            (768, 12): 'vit-b'}
+
+
+def network_name(architecture: Architecture) -> Optional[str]:
+    """'swin-t', 'swin-b', 'vit-s' or 'vit-b'; None for any other."""
+    a = architecture
+    return NETWORKS.get((a.width, a.depths if isinstance(a, SwinArchitecture) else a.depth))
 
 
 def transformers_config(architecture: Architecture) -> dict:
@@ -93,15 +103,16 @@ def timm_call(architecture: Architecture, path: str) -> str:
     a = architecture
     if isinstance(a, SwinArchitecture):
         size = dict(patch_size=a.patch, window_size=a.window, embed_dim=a.width, depths=a.depths,
-                    num_heads=a.heads, img_size=a.patch * a.window * 2**(len(a.depths) - 1))
+                    num_heads=a.heads, mlp_ratio=a.mlp_ratio,
+                    img_size=a.patch * a.window * 2**(len(a.depths) - 1))
         name, standard = 'swin_tiny_patch4_window7_224', dict(
             patch_size=4, window_size=7, embed_dim=96, depths=(2, 2, 6, 2),
-            num_heads=(3, 6, 12, 24), img_size=224)
+            num_heads=(3, 6, 12, 24), mlp_ratio=4, img_size=224)
     else:
         size = dict(patch_size=a.patch, embed_dim=a.width, depth=a.depth, num_heads=a.heads,
                     mlp_ratio=a.hidden / a.width, img_size=a.image_size)
         name, standard = 'vit_small_patch16_224', dict(
             patch_size=16, embed_dim=384, depth=12, num_heads=6, mlp_ratio=4, img_size=224)
-    changed = ''.join(f', {key}={value:g}' if isinstance(value, float) else f', {key}={value}'
-                      for key, value in size.items() if value != standard[key])
+    changed = ''.join(f', {key}={value}' for key, value in size.items()
+                      if value != standard[key])
     return f'timm.create_model({name!r}, num_classes=0{changed}, checkpoint_path={path!r})'

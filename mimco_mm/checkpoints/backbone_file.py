@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional
 
 import torch
+from safetensors.torch import save_file
 
 
 def save_backbone(file: Path, state: Dict[str, torch.Tensor], num_heads: Optional[int],
@@ -25,4 +26,12 @@ def save_whole(file: Path, content: dict) -> None:
     """``torch.save`` beside ``file`` first: an interruption leaves no half of it."""
     partial = file.with_name(f'{file.name}.partial')
     torch.save(content, partial)
+    os.replace(partial, file)
+
+
+def save_safetensors(file: Path, state: Dict[str, torch.Tensor]) -> None:
+    """The same in safetensors, for transformers and timm."""
+    partial = file.with_name(f'{file.name}.partial')
+    save_file({key: value.contiguous() for key, value in state.items()}, partial,
+              metadata=dict(format='pt'))
     os.replace(partial, file)

@@ -1,18 +1,17 @@
 """Writing a backbone as other libraries want it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import torch
-from safetensors.torch import save_file
 
-from .architecture import Architecture, SwinArchitecture, ViTArchitecture, transformers_config
-from .backbone_file import save_backbone, save_whole
-from .download import local_file
+from .architecture import Architecture, ViTArchitecture, transformers_config
+from .backbone_file import save_backbone, save_safetensors, save_whole
+from .describing import describe
 from .errors import CheckpointError
 from .fitting import MASK_TOKEN
-from .heads import heads_in
 from .namings import (
     MMPretrainSwin,
     MMPretrainViT,
@@ -25,8 +24,7 @@ from .namings import (
     TransformersSwin,
     TransformersViT,
 )
-from .reading import read_checkpoint
-from .releases import Found, find_backbone
+from .releases import Found
 
 
 def save_openmmlab(out: Path, state: StateDict, architecture: Architecture) -> None:
@@ -42,25 +40,19 @@ def save_timm(out: Path, state: StateDict, architecture: Architecture) -> None:
     if out.suffix != '.safetensors':
         raise CheckpointError(f'timm reads {out.suffix or "no suffix"} by unpickling: give a file '
                               'name that ends in .safetensors.')
-    save_file({key: value.contiguous() for key, value in state.items()}, out)
+    save_safetensors(out, state)
 
 
 def save_transformers(out: Path, state: StateDict, architecture: Architecture) -> None:
-    misplaced = [key for key in state if key.partition('.')[0] not in ('embeddings', 'encoder',
-                                                                       'layernorm')]
-    if misplaced:
-        raise CheckpointError("transformers' model has no place for: "
-                              f'{", ".join(misplaced[:6])}.')
-    out.mkdir(parents=True, exist_ok=True)
     config = transformers_config(architecture)
     image = dict(
         image_processor_type='ViTImageProcessor', do_resize=True, do_rescale=True,
         do_normalize=True, size=dict(height=config['image_size'], width=config['image_size']),
         resample=3, image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225])
+    out.mkdir(parents=True, exist_ok=True)
     (out / 'config.json').write_text(json.dumps(config, indent=2) + '\n')
     (out / 'preprocessor_config.json').write_text(json.dumps(image, indent=2) + '\n')
-    save_file({key: value.contiguous() for key, value in state.items()},
-              out / 'model.safetensors', metadata=dict(format='pt'))
+    save_safetensors(out / 'model.safetensors', state)
 
 
 class Target(NamedTuple):
@@ -120,22 +112,17 @@ def prepare_export(checkpoint: str, library: str, heads: Optional[int] = None) -
     Raises:
         CheckpointError: no known Swin or ViT in it, or one that the library does not have.
     """
-    file = local_file(checkpoint)
-    content = read_checkpoint(file.path)
-    found = find_backbone(content)
-    if found.naming is None:
-        raise CheckpointError(f'{checkpoint} holds neither a Swin nor a ViT in a known naming; '
-                              f'its first keys are {", ".join(list(found.state)[:6])}.')
+    about = describe(checkpoint, heads)
+    found = about.found
     naming = TARGETS[library].namings[found.naming.family]
+    homeless = [key for key in found.state if any(re.match(p, key) for p in naming.homeless)]
+    if homeless:
+        raise CheckpointError(f"{library}'s {found.naming.family} has no place for "
+                              f'{", ".join(homeless[:3])} ({len(homeless)} such tensors).')
     state = naming.write(unmasked(found.state))
-    if found.naming.family == 'Swin':
-        architecture = SwinArchitecture.of(found.state)
-    else:
-        evidence = heads_in(found.state, found.naming, content.get('meta'))
-        architecture = ViTArchitecture.of(found.state, heads or (evidence and evidence.heads))
     moves = trace(found, naming, state)
     moved = {source for move in moves for source in move.sources}
-    return Export(found, file.sha256, architecture, state, moves,
+    return Export(found, about.sha256, about.architecture, state, moves,
                   sorted(found.inside.keys() - moved))
 
 

@@ -108,6 +108,6 @@ def check(state: StateDict, wanted: StateDict, fixed: set[str]) -> None:
         raise CheckpointError('\n'.join([
             f'The file does not hold this network ({len(wanted)} tensors expected, {len(state)} '
             f'found, {len(common)} names in common):', *lines,
-            "  Give the checkpoint of this architecture, or set the architecture to the file's. What "
-            'the network has on top, and is to train from scratch, is named by `fresh`.'
+            "  Give the checkpoint of this architecture, or set the architecture to the file's.",
+            '  What the network has on top, and is to train from scratch, is named by `fresh`.'
         ]))

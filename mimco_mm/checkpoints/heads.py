@@ -19,7 +19,8 @@ class Evidence(NamedTuple):
     reason: str
 
 
-def heads_in(state: StateDict, naming: Optional[Naming], meta: Optional[dict]) -> Optional[Evidence]:
+def heads_in(state: StateDict, naming: Optional[Naming],
+             meta: Optional[dict]) -> Optional[Evidence]:
     """How many heads the ViT in a file has (in mmpretrain's names), as far as it can be told."""
     stated = meta.get('backbone', {}).get('num_heads') if isinstance(meta, dict) else None
     if isinstance(stated, int):

@@ -37,9 +37,12 @@ class PretrainedBackbone:
         module.init_weights()
         report = load_backbone(module, self.checkpoint, sha256=self.sha256, fresh=self.fresh,
                                config_key='model.backbone.init_cfg.checkpoint')
-        # This call came out of `module.init_weights()`, which initialises more after it, unless a
-        # module is initialised already and its init_cfg is mmengine's own 'Pretrained'.
+        # This call came out of `module.init_weights()`, which initialises more after it, unless the
+        # children are initialised already and the init_cfg is mmengine's own 'Pretrained'.
         module.init_cfg = dict(type='Pretrained', checkpoint=self.checkpoint)
+        for child in module.children():
+            child.is_init = True
+        module.train(module.training)  # mmpretrain's backbones freeze their `frozen_stages` here
         frozen = not any(parameter.requires_grad for parameter in module.parameters())
         MMLogger.get_current_instance().info(
             f'Backbone, {"frozen" if frozen else "trained"}: {report}')

@@ -6,7 +6,6 @@ SimMIM, Swin, DINO, iBOT and EsViT files, mmpretrain, timm and transformers.
 
 import argparse
 import re
-import shutil
 import sys
 from collections import Counter
 from pathlib import Path
@@ -56,13 +55,23 @@ def usage(library: str, architecture, out: Path) -> str:
         return f'transformers.AutoModel.from_pretrained({str(out)!r}, add_pooling_layer=False)'
     if library == 'official':
         return f'--pretrained {out}'
-    return f"init_cfg=dict(type='Pretrained', checkpoint={str(out)!r}, prefix='backbone.')"
+    init = f"init_cfg=dict(type='Pretrained', checkpoint={str(out)!r}, prefix='backbone.')"
+    if library == 'mmseg' and isinstance(architecture.heads, int):  # a ViT, mmseg's own
+        a = architecture
+        return (f"backbone=dict(type='VisionTransformer', img_size={a.image_size}, "
+                f'patch_size={a.patch}, embed_dims={a.width}, num_layers={a.depth}, '
+                f'num_heads={a.heads}, mlp_ratio={a.hidden // a.width}, patch_bias=True, '
+                f"final_norm=True, norm_cfg=dict(type='LN', eps=1e-6), {init})")
+    return init
 
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     if args.out.exists() and not args.overwrite and not args.dry_run:
         raise SystemExit(f'error: {args.out} is there already: give another name, or --overwrite')
+    if args.out.exists() and args.out.is_dir() != (args.to == 'transformers'):
+        kind = 'a folder' if args.to == 'transformers' else 'a file'
+        raise SystemExit(f'error: --to {args.to} writes {kind}, which {args.out} is not')
     from mimco_mm.checkpoints import TARGETS, CheckpointError, prepare_export
     try:
         export = prepare_export(args.checkpoint, args.to, args.heads)
@@ -71,8 +80,6 @@ def main(argv: list[str] | None = None) -> None:
         if export.left_out:
             print(f'left out: {", ".join(export.left_out)}')
         if not args.dry_run:
-            if args.out.is_dir():
-                shutil.rmtree(args.out)
             args.out.parent.mkdir(parents=True, exist_ok=True)
             TARGETS[args.to].save(args.out, export.state, export.architecture)
     except CheckpointError as error:

@@ -25,6 +25,7 @@ class Naming:
         mark: a tensor that every file in this naming has, and no other naming knows.
         pairs: (this naming's prefix, mmpretrain's prefix); the first that fits is taken.
         ignored: patterns of tensors that belong to no backbone, e.g. a classifier.
+        homeless: patterns of tensors, in mmpretrain's names, that the library's model cannot hold.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Naming:
     mark: str
     pairs: Sequence[Tuple[str, str]] = ()
     ignored: Sequence[str] = ()
+    homeless: Sequence[str] = ()
 
     def fits(self, state: StateDict) -> bool:
         return self.mark in state

@@ -2,6 +2,9 @@
 
 from .naming import Contents, Naming, StateDict, stack, unstack
 
+# LayerScale, and BEiT's way to relative positions.
+VARIANTS = (r'.*gamma', r'.*q_bias$', r'rel_pos_bias\.')
+
 
 class MMPretrainViT(Naming):
     """mmpretrain's own names, those of its MoCo v3, DeiT, DINOv2 and BEiT-like ViTs included."""
@@ -53,6 +56,7 @@ class TransformersViT(Naming):
         ('layernorm.', 'ln1.'),
     )
     ignored = (r'classifier\.', r'pooler\.')
+    homeless = (*VARIANTS, r'pre_norm\.')
 
     def read(self, state: StateDict) -> Contents:
         return super().read(stack(state, ('query', 'key', 'value'), 'qkv'))
@@ -70,7 +74,9 @@ class MMSegViT(Naming):
     pairs = (
         ('layers.{}.attn.attn.in_proj_', 'layers.{}.attn.qkv.'),
         ('layers.{}.attn.attn.out_proj.', 'layers.{}.attn.proj.'),
+        ('ln_pre.', 'pre_norm.'),
     )
+    homeless = VARIANTS
 
 
 class CLIPViT(Naming):

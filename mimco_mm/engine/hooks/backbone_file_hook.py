@@ -35,5 +35,6 @@ class BackboneFileHook(Hook):
             seed=runner.seed,
             config=runner.cfg.pretty_text,
             teacher=str(report) if report else None,
+            teacher_checkpoint=report.checkpoint if report else None,
             mimco_mm_version=__version__)
         runner.logger.info(f'The backbone alone, for transfers and exports: {file}')
