@@ -47,6 +47,8 @@ class ViTArchitecture:
     hidden: int
     image_size: int
     patch: int
+    layer_scale: bool = False
+    pre_norm: bool = False
 
     @classmethod
     def of(cls, state: StateDict, heads: Optional[int]) -> 'ViTArchitecture':
@@ -66,7 +68,9 @@ class ViTArchitecture:
             heads=heads,
             hidden=len(state['layers.0.ffn.layers.0.0.bias']),
             image_size=side * patch,
-            patch=patch)
+            patch=patch,
+            layer_scale='layers.0.attn.gamma1.weight' in state,
+            pre_norm='pre_norm.weight' in state)
 
 
 Architecture = Union[SwinArchitecture, ViTArchitecture]
@@ -110,9 +114,11 @@ def timm_call(architecture: Architecture, path: str) -> str:
             num_heads=(3, 6, 12, 24), mlp_ratio=4, img_size=224)
     else:
         size = dict(patch_size=a.patch, embed_dim=a.width, depth=a.depth, num_heads=a.heads,
-                    mlp_ratio=a.hidden / a.width, img_size=a.image_size)
+                    mlp_ratio=a.hidden / a.width, img_size=a.image_size,
+                    init_values=1e-5 if a.layer_scale else None, pre_norm=a.pre_norm)
         name, standard = 'vit_small_patch16_224', dict(
-            patch_size=16, embed_dim=384, depth=12, num_heads=6, mlp_ratio=4, img_size=224)
+            patch_size=16, embed_dim=384, depth=12, num_heads=6, mlp_ratio=4, img_size=224,
+            init_values=None, pre_norm=False)
     changed = ''.join(f', {key}={value}' for key, value in size.items()
                       if value != standard[key])
     return f'timm.create_model({name!r}, num_classes=0{changed}, checkpoint_path={path!r})'

@@ -1,13 +1,17 @@
 """Checkpoints by URL: downloaded once, kept, and checked."""
 
 import hashlib
+import os
 import re
+from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple, Optional
 from urllib.parse import unquote, urlsplit
+from urllib.request import urlretrieve
 
 import torch
 from mmengine.dist import barrier, get_local_rank
+from torch.hub import tqdm
 
 from .errors import CheckpointError
 from .reading import is_web_page
@@ -56,13 +60,16 @@ def local_file(checkpoint: str, sha256: Optional[str] = None, if_missing: str = 
 
 def downloaded(url: str) -> Path:
     """Where the file of a URL is kept, after its download."""
-    parts = urlsplit(url)
-    if parts.scheme not in ('http', 'https', 'file'):
+    try:
+        scheme, _, path, *_ = urlsplit(url)
+    except ValueError as error:
+        raise CheckpointError(f'{url} is no URL ({error}).') from error
+    if scheme not in ('http', 'https', 'file'):
         raise CheckpointError(f'{url}: paths, and http, https and file URLs can be read, not '
-                              f'{parts.scheme}. Download it, and give its path.')
+                              f'{scheme}. Download it, and give its path.')
     folder = hashlib.sha256(url.encode()).hexdigest()[:12]
     file = (Path(torch.hub.get_dir()) / 'checkpoints' / 'mimco_mm' / folder
-            / Path(unquote(parts.path)).name)
+            / Path(unquote(path)).name)
     if get_local_rank() == 0 and not file.is_file():
         download(url, file)
     barrier()
@@ -70,19 +77,28 @@ def downloaded(url: str) -> Path:
 
 
 def download(url: str, file: Path) -> None:
+    """Fetch a URL; ``file`` is there as a whole, or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f'{file.name}.partial')
     try:
-        torch.hub.download_url_to_file(url, str(file), progress=True)
-    except OSError as error:  # urllib's errors are among them
+        with tqdm(desc=file.name, unit='B', unit_scale=True, unit_divisor=1024) as bar:
+
+            def show(blocks: int, size: int, total: int) -> None:
+                bar.total = max(total, 0) or None
+                bar.update(min(blocks * size, bar.total or blocks * size) - bar.n)
+
+            urlretrieve(url, partial, show)  # fails if the transfer breaks off
+    except (OSError, HTTPException, ValueError) as error:
+        partial.unlink(missing_ok=True)
         raise CheckpointError(
             f'{url} cannot be downloaded ({error}). On a machine without a network, download it '
             f'elsewhere and give its path, or put it at {file}.') from error
-    with file.open('rb') as content:
-        web_page = is_web_page(content.read(32))
-    if web_page:
-        file.unlink()
-        raise CheckpointError(f'{url} gave a web page, not a checkpoint: take the link of the file '
-                              'itself.')
+    with partial.open('rb') as content:
+        if is_web_page(content.read(32)):
+            partial.unlink()
+            raise CheckpointError(f'{url} gave a web page, not a checkpoint: take the link of the '
+                                  'file itself.')
+    os.replace(partial, file)
 
 
 def sha256_of(file: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import torch
 
-from .architecture import Architecture, ViTArchitecture, transformers_config
+from .architecture import Architecture, SwinArchitecture, ViTArchitecture, transformers_config
 from .backbone_file import save_backbone, save_safetensors, save_whole
 from .describing import describe
 from .errors import CheckpointError
@@ -30,6 +30,14 @@ from .releases import Found
 def save_openmmlab(out: Path, state: StateDict, architecture: Architecture) -> None:
     heads = architecture.heads if isinstance(architecture, ViTArchitecture) else None
     save_backbone(out, state, heads)
+
+
+def save_mmseg(out: Path, state: StateDict, architecture: Architecture) -> None:
+    """As for mmpretrain, but mmseg's own ViT reads names without a prefix."""
+    if isinstance(architecture, SwinArchitecture):
+        save_openmmlab(out, state, architecture)
+    else:
+        save_whole(out, dict(state_dict=state))
 
 
 def save_official(out: Path, state: StateDict, architecture: Architecture) -> None:
@@ -65,7 +73,7 @@ class Target(NamedTuple):
 TARGETS = dict(
     mmpretrain=Target(dict(Swin=MMPretrainSwin(), ViT=MMPretrainViT()), save_openmmlab),
     mmdet=Target(dict(Swin=MMPretrainSwin(), ViT=MMPretrainViT()), save_openmmlab),
-    mmseg=Target(dict(Swin=MMPretrainSwin(), ViT=MMSegViT()), save_openmmlab),
+    mmseg=Target(dict(Swin=MMPretrainSwin(), ViT=MMSegViT()), save_mmseg),
     timm=Target(dict(Swin=TimmSwin(), ViT=TimmViT()), save_timm),
     official=Target(dict(Swin=OfficialSwin(), ViT=TimmViT()), save_official),
     transformers=Target(dict(Swin=TransformersSwin(), ViT=TransformersViT()), save_transformers),

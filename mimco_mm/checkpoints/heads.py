@@ -22,7 +22,8 @@ class Evidence(NamedTuple):
 def heads_in(state: StateDict, naming: Optional[Naming],
              meta: Optional[dict]) -> Optional[Evidence]:
     """How many heads the ViT in a file has (in mmpretrain's names), as far as it can be told."""
-    stated = meta.get('backbone', {}).get('num_heads') if isinstance(meta, dict) else None
+    about = meta.get('backbone') if isinstance(meta, dict) else None
+    stated = about.get('num_heads') if isinstance(about, dict) else None
     if isinstance(stated, int):
         return Evidence(stated, 'its meta says so')
     if naming is None or naming.family != 'ViT' or 'cls_token' not in state:

@@ -75,6 +75,8 @@ def _read_safetensors(file: Path) -> dict:
 def _read_torch(file: Path) -> Any:
     """``torch.load``, with a stand-in for each foreign class, found by what torch refuses."""
     mmap = zipfile.is_zipfile(file)
+    if mmap and _is_torchscript(file):  # torch before 2.6 would run it
+        raise CheckpointError(_complaint(file, TypeError('TorchScript')))
     stand_ins = {}
     while len(stand_ins) <= MAX_FOREIGN_CLASSES:
         try:
@@ -123,12 +125,17 @@ def _likely_cause(file: Path, start: bytes) -> str:
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-        if any(name.endswith('constants.pkl') for name in names):
+        if _is_torchscript(file):
             return (' It is a TorchScript archive, which holds a program: take the weights of this '
                     'network as a state dict, e.g. in safetensors.')
         if not any(name.endswith('data.pkl') for name in names):
             return f' It is an ordinary zip archive, of {", ".join(names[:3])}: unpack it.'
     return ''
+
+
+def _is_torchscript(file: Path) -> bool:
+    with zipfile.ZipFile(file) as archive:
+        return any(name.endswith('constants.pkl') for name in archive.namelist())
 
 
 def is_web_page(start: bytes) -> bool:

@@ -60,7 +60,8 @@ def find_backbone(checkpoint: dict) -> Found:
     """
     wrapper = next((key for key in WRAPPERS if isinstance(checkpoint.get(key), dict)), None)
     content = checkpoint[wrapper] if wrapper else checkpoint
-    state = {key: value for key, value in content.items() if isinstance(value, torch.Tensor)}
+    state = {str(key): value for key, value in content.items()
+             if isinstance(value, torch.Tensor)}
     if not state:
         raise CheckpointError(f'No tensors in it; its keys are {sorted(map(str, checkpoint))}. '
                               'Expected the weights of a network, under `state_dict`, `model`, '

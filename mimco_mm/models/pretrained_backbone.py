@@ -14,7 +14,9 @@ class PretrainedBackbone:
     """``init_cfg`` of a backbone that starts from a checkpoint of any known format.
 
     mmengine's own 'Pretrained' fills what fits by name, and only logs what is missing: a detector
-    then trains from random weights. This one loads the whole backbone, or refuses.
+    then trains from random weights. This one loads the whole backbone, or refuses. It is for
+    mmpretrain's backbones, in any library: mmdet's and mmseg's own Swin read their file by
+    themselves, whatever the type of their ``init_cfg``.
 
     Args:
         checkpoint: path or URL.

@@ -1,6 +1,7 @@
 """Loading a backbone: an exact fit is loaded and reported, anything less is refused in words."""
 
 import hashlib
+import os
 import re
 
 import pytest
@@ -9,6 +10,8 @@ from mmengine.logging import HistoryBuffer
 from mmpretrain.registry import MODELS
 
 from mimco_mm.checkpoints import CheckpointError, load_backbone
+
+from ..reference.official import files, swin, vit
 
 KEY = 'model.target_generator.checkpoint'
 SWIN = dict(
@@ -222,15 +225,6 @@ def test_load_backbone__one_flaw_is_named_and_alone(tmp_path, edit, reason):
     assert sum(line.startswith('  ') and 'tensors' in line for line in message.splitlines()) == 1
 
 
-def test_load_backbone__learned_positions_of_deit_for_12_heads(tmp_path):
-    deit = dict(type='VisionTransformer', arch='deit-small', img_size=224, patch_size=16)
-    config = dict(type='MoCoV3ViT', arch='mocov3-small', img_size=224, patch_size=16,
-                  out_type='featmap')
-    state, wanted = build(deit).state_dict(), build(config).state_dict()
-    assert {k: v.shape for k, v in state.items()} == {k: v.shape for k, v in wanted.items()}
-    assert 'fixed by formula, but of other values: pos_embed' in refusal(tmp_path, state, config)
-
-
 def test_load_backbone__shuffled_position_index(tmp_path):
     state = weights(SWIN)
     name = 'stages.0.blocks.0.attn.w_msa.relative_position_index'
@@ -246,3 +240,111 @@ def test_load_backbone__refusal_leaves_the_network_as_it_was(tmp_path):
     with pytest.raises(CheckpointError):
         load_backbone(network, str(path), config_key=KEY)
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+OFFICIAL_SWIN = dict(
+    type='SwinTransformer', img_size=32, window_size=2, drop_path_rate=0., out_indices=(1, ),
+    arch=dict(embed_dims=8, depths=[2, 2], num_heads=[1, 2]))
+OFFICIAL_VIT = dict(
+    type='VisionTransformer', img_size=64, patch_size=16, out_type='featmap',
+    arch=dict(embed_dims=48, num_layers=3, num_heads=4, feedforward_channels=192))
+
+
+def load_file(path, config: dict, **arguments):
+    network = build(config)
+    return network, load_backbone(network, str(path), config_key=KEY, **arguments)
+
+
+def file_refusal(path, config: dict) -> str:
+    with pytest.raises(CheckpointError) as error:
+        load_file(path, config)
+    message = str(error.value)
+    assert message.startswith(f'Cannot load {config["type"]} from `{KEY}`={str(path)!r}:\n')
+    return message
+
+
+def test_load_backbone__line(tmp_path):
+    path = files.moby(tmp_path / 'moby.pth', swin.random_swin())
+    network, report = load_file(path, OFFICIAL_SWIN)
+    assert '\n' not in str(report)
+    assert str(report) == (
+        f'{path} (sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}; MoBY, official '
+        f'Swin): {len(network.state_dict())} tensors matched, 0 missing, 0 unexpected, 100 % of '
+        '0.0 M parameters, left out: layers.0.blocks.1.attn_mask, layers.1.blocks.1.attn_mask')
+
+
+def test_load_backbone__fresh_tensors_are_said_and_not_counted(tmp_path):
+    path = files.moby(tmp_path / 'moby.pth', swin.random_swin())
+    config = {**OFFICIAL_SWIN, 'out_indices': (0, 1)}
+    before = build(config).state_dict()
+    network, report = load_file(path, config, fresh=('norm0.', 'norm1.'))
+    # norm1 is the file's last norm: it is there, so it is taken.
+    assert report.fresh == ('norm0.bias', 'norm0.weight')
+    assert torch.equal(network.norm0.weight, before['norm0.weight'])
+    assert not torch.equal(network.norm1.weight, before['norm1.weight'])
+    assert report.covered == report.parameters - 16
+    assert 'initialised afresh: norm0.bias, norm0.weight' in str(report)
+    share = f'{100 * report.covered / report.parameters:.4g} % of'
+    assert share in str(report) and not share.startswith('100 ')
+    for other in ((), ('norm1.', ), ('0.norm', )):  # prefixes, and of what is missing
+        with pytest.raises(CheckpointError, match='2 tensors missing: norm0.bias, norm0.weight'):
+            load_file(path, config, fresh=other)
+
+
+class Harm:
+    def __init__(self, mark) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (str(self.mark), )
+
+
+def test_load_backbone__unreadable_files_name_key_and_network(tmp_path):
+    path, mark = tmp_path / 'bad.pth', tmp_path / 'mark'
+    torch.save(dict(state_dict=vit.random_vit(), harm=Harm(mark)), path)
+    assert 'cannot be read safely: to unpickle it is to call' in file_refusal(path, OFFICIAL_VIT)
+    assert not mark.exists()
+    files.dino(path, vit.random_vit())
+    load_file(path, OFFICIAL_VIT)
+    path.write_bytes(path.read_bytes()[:-1000])
+    assert 'truncated' in file_refusal(path, OFFICIAL_VIT)
+    path.write_text('<html><body>404 Not Found</body></html>')
+    assert 'It is a web page' in file_refusal(path, OFFICIAL_VIT)
+
+
+def resnet(path, state: dict):
+    """MoCo v3's file of a ResNet."""
+    branches = ('module.base_encoder.', 'module.momentum_encoder.')
+    torch.save(dict(state_dict={f'{branch}{key}': value for branch in branches for key, value in (
+        ('conv1.weight', torch.ones(2)), ('layer1.0.conv1.weight', torch.ones(2)))}), path)
+    return path
+
+
+def optimizer_alone(path, state: dict):
+    parameter = torch.nn.Parameter(torch.ones(2))
+    parameter.grad = torch.ones(2)
+    optimizer = torch.optim.AdamW([parameter])
+    optimizer.step()
+    torch.save(optimizer.state_dict(), path)
+    return path
+
+
+def without_last_block(state: dict) -> dict:
+    return {key: value for key, value in state.items() if not key.startswith('blocks.2')}
+
+
+@pytest.mark.parametrize('write, edit, reason', [
+    (resnet, dict, r'names are of no known library .*: conv1.weight, layer1.0.conv1.weight'),
+    (optimizer_alone, dict, r"No tensors in it; its keys are \['param_groups', 'state'\]"),
+    (files.moby, without_last_block, r'12 tensors missing: layers.2.attn.proj.bias, .*, .* \.{3}'),
+    (files.moco_v3, without_last_block, r'12 tensors missing: layers.2'),
+    (files.dino, lambda state: with_value(state, 'norm.bias', float('nan')),
+     r'1 tensors not finite: ln1.bias'),
+    (files.ibot, lambda state: vit.random_vit(width=96),
+     r'\d+ tensors of another shape .*: cls_token \(1, 1, 96\) -> \(1, 1, 48\)'),
+    (files.moby, lambda state: swin.random_swin(), r'\d+ tensors missing: cls_token'),
+    (files.ibot, lambda state: vit.random_vit(depth=4), r'12 tensors unexpected: layers.3'),
+])
+def test_load_backbone__official_files_that_are_not_this_network(tmp_path, write, edit, reason):
+    path = write(tmp_path / 'bad.pth', edit(vit.random_vit()))
+    assert re.search(reason, file_refusal(path, OFFICIAL_VIT))

@@ -165,9 +165,20 @@ def test_loss__widths_that_differ_are_named_and_an_adapter_mends_them():
 
 
 def test_loss__patch_grids_that_differ_are_refused():
-    model = build(torch.randn(B, C, 3, 4), torch.randn(B, C, 6, 8))
-    with pytest.raises(ValueError, match='3 x 4 patches, the teacher 6 x 8'):
-        model.loss(torch.zeros(B, 3, 8, 8), samples(torch.ones(B, *GRID)))
+    torch.manual_seed(0)
+    z, z_k, mask = torch.randn(B, C, 3, 4), torch.randn(B, C, 6, 8), torch.rand(B, *GRID) < 0.6
+    x = torch.zeros(B, 3, 8, 8)
+    at_step(0)
+    model = build(z, z_k)
+    state = {key: value.clone() for key, value in model.state_dict().items()
+             if 'target_generator' not in key}
+    losses = model.loss(x, samples(mask))  # a multiple of the student's grid is averaged onto it
+    same = build(z, sum(z_k[..., i::2, j::2] for i in (0, 1) for j in (0, 1)) / 4)
+    same.load_state_dict(state, strict=False)
+    for name, loss in same.loss(x, samples(mask)).items():
+        torch.testing.assert_close(loss, losses[name])
+    with pytest.raises(ValueError, match='3 x 4 patches, the teacher 5 x 8'):
+        build(z, torch.randn(B, C, 5, 8)).loss(x, samples(mask))
 
 
 @pytest.mark.parametrize('kwargs, message', [

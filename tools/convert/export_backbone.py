@@ -55,14 +55,15 @@ def usage(library: str, architecture, out: Path) -> str:
         return f'transformers.AutoModel.from_pretrained({str(out)!r}, add_pooling_layer=False)'
     if library == 'official':
         return f'--pretrained {out}'
-    init = f"init_cfg=dict(type='Pretrained', checkpoint={str(out)!r}, prefix='backbone.')"
+    checkpoint = f"type='Pretrained', checkpoint={str(out)!r}"
     if library == 'mmseg' and isinstance(architecture.heads, int):  # a ViT, mmseg's own
         a = architecture
         return (f"backbone=dict(type='VisionTransformer', img_size={a.image_size}, "
                 f'patch_size={a.patch}, embed_dims={a.width}, num_layers={a.depth}, '
                 f'num_heads={a.heads}, mlp_ratio={a.hidden // a.width}, patch_bias=True, '
-                f"final_norm=True, norm_cfg=dict(type='LN', eps=1e-6), {init})")
-    return init
+                f"final_norm=True, norm_cfg=dict(type='LN', eps=1e-6), "
+                f'init_cfg=dict({checkpoint}))')
+    return f"init_cfg=dict({checkpoint}, prefix='backbone.')"
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -8,4 +8,4 @@ model = dict(
         type='FrozenTeacher',
         backbone=dict(type='SwinTransformer', arch='tiny', img_size=224, drop_path_rate=0.0),
         checkpoint='https://github.com/SwinTransformer/storage/releases/download/v1.0.3/'
-        'moby_swin_t_300ep_pretrained.pth'))  # MoBY's release; or what teachers/moby_swin-t.py makes
+        'moby_swin_t_300ep_pretrained.pth'))  # MoBY's release

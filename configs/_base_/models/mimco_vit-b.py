@@ -12,5 +12,5 @@ model = dict(
         type='FrozenTeacher',
         backbone=dict(
             type='MoCoV3ViT', arch='base', img_size=224, patch_size=16, out_type='featmap'),
-        # MoCo v3's release; or what teachers/mocov3_vit-b.py makes
+        # MoCo v3's release
         checkpoint='https://dl.fbaipublicfiles.com/moco-v3/vit-b-300ep/vit-b-300ep.pth.tar'))

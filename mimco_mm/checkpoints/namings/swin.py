@@ -39,7 +39,7 @@ class OfficialSwin(Naming):
         ('layers.{}.blocks.{}.mlp.fc2.', 'stages.{}.blocks.{}.ffn.layers.1.'),
         ('layers.{}.', 'stages.{}.'),
     )
-    ignored = (r'.*\.attn_mask$', r'head', r'avgpool')
+    ignored = (r'.*\.attn_mask$', r'head', r'masked_embed$')
 
     def read(self, state: StateDict) -> Contents:
         state, left_out = super().read(state)
@@ -109,6 +109,8 @@ def final_norm_to(state: StateDict, name: str) -> StateDict:
 
 def unfold_order(value: torch.Tensor) -> torch.Tensor:
     """A merging's tensor (..., 4 C) from the official order of its inputs to nn.Unfold's."""
+    if value.shape[-1] % 4:
+        return value  # no merging's: its shape will be refused
     grouped = value.unflatten(-1, (4, -1))[..., NEIGHBOURS, :]
     return grouped.transpose(-1, -2).flatten(-2)
 

@@ -102,8 +102,11 @@ class CLIPViT(Naming):
 
     def read(self, state: StateDict) -> Contents:
         state, left_out = super().read(state)
-        return Contents(dict(state, cls_token=state['cls_token'].reshape(1, 1, -1),
-                             pos_embed=state['pos_embed'].unsqueeze(0)), left_out)
+        if 'cls_token' in state:
+            state['cls_token'] = state['cls_token'].reshape(1, 1, -1)
+        if 'pos_embed' in state:
+            state['pos_embed'] = state['pos_embed'].unsqueeze(0)
+        return Contents(state, left_out)
 
     def write(self, state: StateDict) -> StateDict:
         return super().write(dict(state, cls_token=state['cls_token'].flatten(),

@@ -22,9 +22,10 @@ class BackboneFileHook(Hook):
     @master_only
     def after_train(self, runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        stem = Path(runner.message_hub.get_info('last_ckpt', f'iter_{runner.iter}.pth')).stem
+        last = Path(runner.message_hub.get_info(
+            'last_ckpt', Path(runner.work_dir) / f'iter_{runner.iter}.pth'))
         report = getattr(model.target_generator, 'report', None)
-        file = Path(runner.work_dir) / f'backbone_{stem}.pth'
+        file = last.with_name(f'backbone_{last.stem}.pth')
         save_backbone(
             file,
             model.backbone.state_dict(),

@@ -23,6 +23,9 @@ class TimmFeatureMap(TIMMBackbone):
         self.block = block
 
     def forward(self, x: torch.Tensor) -> Tuple[torch.Tensor, ...]:
-        """Features (B, C, H, W) of images (B, 3, h, w), after the final norm."""
+        """Features (B, C, H, W) of images (B, 3, h, w), after the final norm.
+
+        timm norms an earlier block of a ViT as well, but no earlier stage of a Swin.
+        """
         return tuple(self.timm_model.forward_intermediates(
             x, indices=[self.block], norm=True, output_fmt='NCHW', intermediates_only=True))

@@ -63,12 +63,13 @@ class FrozenTeacher(BaseModule):
         return self._network[0]
 
     def set_student_norm(self, data_preprocessor: nn.Module) -> None:
-        """Tell how images are normalised for the student: by ``mean`` and ``std`` (3, 1, 1)."""
+        """Tell how images are normalised for the student: by ``mean`` and ``std``, if at all."""
         if self.input_norm is not None:
             mean, std = (torch.tensor(self.input_norm[key]).view(-1, 1, 1)
                          for key in ('mean', 'std'))
-            self.scale = data_preprocessor.std / std
-            self.shift = (data_preprocessor.mean - mean) / std
+            student_mean = getattr(data_preprocessor, 'mean', torch.zeros(3, 1, 1))
+            self.scale = getattr(data_preprocessor, 'std', torch.ones(3, 1, 1)) / std
+            self.shift = (student_mean - mean) / std
 
     def init_weights(self) -> None:
         """Load the checkpoint, once.

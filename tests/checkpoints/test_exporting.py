@@ -1,0 +1,345 @@
+"""Exports: the library that a file is for reads it, and gives the student's features."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import ConfigDict
+from mmengine.logging import HistoryBuffer
+from mmpretrain.registry import MODELS
+
+from mimco_mm.checkpoints import TARGETS, CheckpointError, prepare_export, save_backbone, timm_call
+from mimco_mm.checkpoints.architecture import SwinArchitecture, ViTArchitecture
+
+from ..reference.official import files, swin, vit
+
+SWIN = dict(
+    type='MaskedSwinTransformer', img_size=32, patch_size=2, window_size=4, drop_path_rate=0.,
+    arch=dict(embed_dims=8, depths=[2, 2, 2], num_heads=[1, 2, 4]), out_indices=(2, ))
+VIT = dict(
+    type='MaskedMoCoV3ViT', img_size=32, patch_size=8, drop_path_rate=0.,
+    arch=dict(embed_dims=48, num_layers=3, num_heads=4, feedforward_channels=96))
+STUDENTS = pytest.mark.parametrize('config', [SWIN, VIT], ids=['swin', 'vit'])
+SUFFIX = dict(timm='.safetensors', transformers='')
+maintained_only = pytest.mark.maintained_only
+
+
+def randomise(network: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
+    """Draw every learned tensor, so that no default looks loaded; activations stay near 1."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            if value.requires_grad:
+                fan_in = value[0].numel() if value.ndim in (2, 4) else 16
+                value.copy_(torch.randn(value.shape, generator=generator) * fan_in ** -0.5)
+                value += name.endswith('weight') and value.ndim == 1
+    network.eval()
+    return network
+
+
+def student(config: dict) -> torch.nn.Module:
+    network = MODELS.build(config)
+    network.init_weights()
+    return randomise(network)
+
+
+def write_run(path: Path, network: torch.nn.Module) -> str:
+    """A whole checkpoint of a run: backbone, heads, optimizer and what mmengine adds."""
+    history = HistoryBuffer()
+    history.update(1.5)
+    state = {f'backbone.{key}': value for key, value in network.state_dict().items()}
+    torch.save(dict(
+        meta=dict(epoch=2, iter=4, seed=0, cfg='model = dict()'),
+        state_dict={**state, 'patch_neck.0.weight': torch.ones(2), 'image_head.queues.0.keys':
+                    torch.ones(2, 3), 'momentum_patch_neck.module.0.weight': torch.ones(2)},
+        optimizer=dict(state={0: dict(exp_avg=torch.ones(2))}, param_groups=[]),
+        message_hub=dict(log_scalars={'train/loss': history})), path)
+    return str(path)
+
+
+def heads_of(config: dict):
+    return None if config is SWIN else 4
+
+
+def save(library: str, checkpoint: str, folder: Path, heads=None) -> Path:
+    export = prepare_export(checkpoint, library, heads)
+    out = folder / f'{library}{SUFFIX.get(library, ".pth")}'
+    TARGETS[library].save(out, export.state, export.architecture)
+    return out
+
+
+def images(side: int) -> torch.Tensor:
+    return torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(5))
+
+
+@torch.no_grad()
+def assert_features(network, got, side: int = 32) -> None:
+    """``got(images)`` must be the student's last map, (B, C, H, W), of unmasked images."""
+    wanted, got = network(images(side))[-1], got(images(side))
+    assert wanted.std() > 0.1 and got.shape == wanted.shape
+    assert (got - wanted).abs().max() < 1e-5
+
+
+def tokens_to_map(tokens: torch.Tensor) -> torch.Tensor:
+    side = int(tokens.shape[1] ** 0.5)
+    return tokens.transpose(1, 2).unflatten(2, (side, side))
+
+
+def openmmlab(registry: str, config: dict, init_cfg: dict):
+    """A function from images to the last map of a backbone that ``init_cfg`` fills."""
+    registry = importlib.import_module(f'{registry}.registry').MODELS
+    network = registry.build(ConfigDict({**config, 'init_cfg': init_cfg}))
+    network.init_weights()
+    network.eval()
+    return lambda x: network(x)[-1]
+
+
+def init_cfg(out: Path) -> dict:
+    return dict(type='Pretrained', checkpoint=str(out), prefix='backbone.')
+
+
+def side_for(own: dict) -> int:
+    """mmdet and mmseg shift the windows of a map that is one window as well; no one else does."""
+    return 64 if own['type'] in ('mmdet.SwinTransformer', 'mmseg.SwinTransformer') else 32
+
+
+def own_backbones(config: dict) -> dict:
+    """{library: configs of the student's architecture} of OpenMMLab's libraries."""
+    if config is SWIN:
+        plain = {**config, 'type': 'mmpretrain.SwinTransformer'}
+        own = dict(pretrain_img_size=32, embed_dims=8, patch_size=2, window_size=4,
+                   depths=(2, 2, 2), num_heads=(1, 2, 4), strides=(2, 2, 2), out_indices=(2, ))
+        mmdet, mmseg = (dict(own, type=f'{name}.SwinTransformer') for name in ('mmdet', 'mmseg'))
+        return dict(mmpretrain=[plain], mmdet=[mmdet, plain], mmseg=[mmseg])
+    plain = [{**config, 'type': f'mmpretrain.{name}', 'out_type': 'featmap'}
+             for name in ('MoCoV3ViT', 'VisionTransformer')]
+    own = dict(type='mmseg.VisionTransformer', img_size=32, patch_size=8, embed_dims=48,
+               num_layers=3, num_heads=4, mlp_ratio=2, final_norm=True, patch_bias=True,
+               norm_cfg=dict(type='LN', eps=1e-6))
+    return dict(mmpretrain=plain, mmdet=plain, mmseg=[own])
+
+
+@STUDENTS
+@pytest.mark.parametrize('library', [
+    'mmpretrain', pytest.param('mmdet', marks=maintained_only),
+    pytest.param('mmseg', marks=maintained_only)])
+def test_export__openmmlabs_own_backbone_gives_the_students_features(tmp_path, library, config):
+    if library != 'mmpretrain':
+        importlib.import_module(f'{library}.models')
+    network = student(config)
+    out = save(library, write_run(tmp_path / 'epoch_2.pth', network), tmp_path, heads_of(config))
+    for own in own_backbones(config)[library]:
+        assert_features(network, openmmlab(library, own, init_cfg(out)), side_for(own))
+
+
+@STUDENTS
+def test_export__timms_model_gives_the_students_features(tmp_path, config):
+    timm = pytest.importorskip('timm')
+    network, checkpoint = student(config), tmp_path / 'epoch_2.pth'
+    write_run(checkpoint, network)
+    out = save('timm', str(checkpoint), tmp_path, heads_of(config))
+    architecture = prepare_export(str(checkpoint), 'timm', heads_of(config)).architecture
+    model = eval(timm_call(architecture, str(out)), dict(timm=timm)).eval()
+    assert_features(network, lambda x: timm_map(model, x))
+
+
+def timm_map(model, x: torch.Tensor) -> torch.Tensor:
+    features = model.forward_features(x)
+    return features.permute(0, 3, 1, 2) if features.ndim == 4 else tokens_to_map(features[:, 1:])
+
+
+@STUDENTS
+def test_export__transformers_model_gives_the_students_features(tmp_path, config):
+    transformers = pytest.importorskip('transformers')
+    network = student(config)
+    out = save('transformers', write_run(tmp_path / 'epoch_2.pth', network), tmp_path,
+               heads_of(config))
+    model, info = transformers.AutoModel.from_pretrained(
+        str(out), add_pooling_layer=False, output_loading_info=True)
+    assert type(model).__name__ == ('SwinModel' if config is SWIN else 'ViTModel')
+    assert not any(info.values()), info
+    assert_features(network, lambda x: transformers_map(model.eval(), x))
+
+
+def transformers_map(model, x: torch.Tensor) -> torch.Tensor:
+    tokens = model(x).last_hidden_state
+    return tokens_to_map(tokens[:, 1:] if hasattr(model.embeddings, 'cls_token') else tokens)
+
+
+@STUDENTS
+def test_export__transformers_image_processor_is_that_of_the_run(tmp_path, config):
+    transformers = pytest.importorskip('transformers')
+    out = save('transformers', write_run(tmp_path / 'epoch_2.pth', student(config)), tmp_path,
+               heads_of(config))
+    processor = transformers.AutoImageProcessor.from_pretrained(str(out), use_fast=False)
+    image = torch.randint(0, 256, (3, 32, 32), generator=torch.Generator().manual_seed(0),
+                          dtype=torch.uint8)
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in
+                 ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)))  # mmpretrain's, of a run
+    got = processor(image.permute(1, 2, 0).numpy(), return_tensors='pt')['pixel_values'][0]
+    torch.testing.assert_close(got, (image - mean) / std, rtol=0, atol=1e-5)
+
+
+@STUDENTS
+def test_export__official_network_gives_the_students_features(tmp_path, config):
+    network = student(config)
+    out = save('official', write_run(tmp_path / 'epoch_2.pth', network), tmp_path,
+               heads_of(config))
+    state = torch.load(out, weights_only=True)['model']
+    assert_features(network, lambda x: official_map(config, state, x))
+
+
+def official_map(config: dict, state: dict, x: torch.Tensor) -> torch.Tensor:
+    if config is SWIN:
+        return swin.swin_features(state, x, num_heads=(1, 2, 4), window=4)
+    return vit.vit_features(state, x, heads=4)[0]
+
+
+@STUDENTS
+@pytest.mark.parametrize('library', TARGETS)
+def test_export__read_again_is_what_was_exported(tmp_path, library, config):
+    network = student(config)
+    out = save(library, write_run(tmp_path / 'epoch_2.pth', network), tmp_path, heads_of(config))
+    file = out / 'model.safetensors' if library == 'transformers' else out
+    again = prepare_export(str(file), 'mmpretrain', heads_of(config))
+    wanted = {key: value for key, value in network.state_dict().items()
+              if key != 'mask_token' and key in again.state}
+    absent = network.state_dict().keys() - again.state.keys() - {'mask_token'}
+    assert all(key.endswith('relative_position_index') for key in absent)
+    assert again.state.keys() == wanted.keys() and wanted
+    assert all(torch.equal(value, wanted[key]) for key, value in again.state.items())
+
+
+def encoder(config: dict) -> dict:
+    if config is SWIN:
+        return swin.random_swin(embed_dim=8, depths=(2, 2, 2), num_heads=(1, 2, 4), window=4,
+                                img_size=32, patch=2)
+    return vit.random_vit(width=48, depth=3, patch=8, img_size=32, mlp_ratio=2)
+
+
+@STUDENTS
+@pytest.mark.parametrize('library', ['timm', 'transformers'])
+def test_export__from_the_official_file_of_moby(tmp_path, library, config):
+    client = pytest.importorskip(library)
+    official = encoder(config)
+    path = str(files.moby(tmp_path / 'moby.pth', official))
+    export = prepare_export(path, library, heads_of(config))
+    assert export.source.release == 'MoBY'
+    out = save(library, path, tmp_path, heads_of(config))
+    if library == 'timm':
+        model = eval(timm_call(export.architecture, str(out)), dict(timm=client)).eval()
+        features = timm_map
+    else:
+        model = client.AutoModel.from_pretrained(str(out), add_pooling_layer=False).eval()
+        features = transformers_map
+    with torch.no_grad():
+        difference = features(model, images(32)) - official_map(config, official, images(32))
+    assert difference.abs().max() < 1e-5
+
+
+def test_export__from_timm_to_official_names(tmp_path):
+    official = encoder(SWIN)
+    export = prepare_export(str(files.timm_swin(tmp_path / 'timm.bin', official)), 'official')
+    wanted = {key: value for key, value in official.items()  # the others, timm does not save
+              if not key.endswith(('attn_mask', 'relative_position_index'))}
+    assert export.state.keys() == wanted.keys()
+    assert all(torch.equal(value, wanted[key]) for key, value in export.state.items())
+    assert export.left_out == ['head.fc.bias', 'head.fc.weight']
+
+
+def moves(config: dict, library: str, tmp_path) -> dict:
+    """{target: move} of a student's export, checked against the tensors themselves."""
+    network = student(config)
+    export = prepare_export(write_run(tmp_path / 'run.pth', network), library, heads_of(config))
+    source, found = network.state_dict(), {move.target: move for move in export.moves}
+    assert len(found) == len(export.moves) and found.keys() == export.state.keys()
+    for target, move in found.items():
+        value = export.state[target]
+        assert move.shape == tuple(value.shape)
+        if not move.how:
+            assert torch.equal(value, source[move.sources[0]].reshape(value.shape))
+        elif move.how == 're-ordered':
+            assert not torch.equal(value, source[move.sources[0]])
+            assert torch.equal(value.sort().values, source[move.sources[0]].sort().values)
+    return found
+
+
+def test_moves__of_swin_to_timm(tmp_path):
+    found = moves(SWIN, 'timm', tmp_path)
+    for part in ('norm.weight', 'norm.bias', 'reduction.weight'):
+        move = found[f'layers.2.downsample.{part}']
+        assert (move.sources, move.how) == ((f'stages.1.downsample.{part}', ), 're-ordered')
+    assert found['norm.weight'].sources == ('norm2.weight', )
+    others = {move.how for target, move in found.items() if '.downsample.' not in target}
+    assert others == {''}
+
+
+@STUDENTS
+def test_moves__split_for_transformers(tmp_path, config):
+    found = moves(config, 'transformers', tmp_path)
+    split = {target for target, move in found.items() if move.how == 'split'}
+    parts = ('query', 'key', 'value')
+    assert split == {target for target in found if target.split('.')[-2] in parts}
+    assert len(split) == (6 if config is SWIN else 3) * 3 * 2
+    last = max(split)
+    source, = found[last].sources
+    assert source.endswith('.qkv.weight')
+
+
+def test_moves__joined_from_transformers(tmp_path):
+    path = save('transformers', write_run(tmp_path / 'run.pth', student(VIT)), tmp_path, 4)
+    export = prepare_export(str(path / 'model.safetensors'), 'mmseg', 4)
+    found = {move.target: move for move in export.moves}
+    name = 'encoder.layer.2.attention.attention'
+    assert found['layers.2.attn.attn.in_proj_bias'].how == 'joined'
+    assert set(found['layers.2.attn.attn.in_proj_bias'].sources) == {
+        f'{name}.query.bias', f'{name}.key.bias', f'{name}.value.bias'}
+
+
+@STUDENTS
+def test_export__mask_token_and_what_is_no_backbone_stay_behind(tmp_path, config):
+    checkpoint = write_run(tmp_path / 'run.pth', student(config))
+    for library in TARGETS:
+        export = prepare_export(checkpoint, library, heads_of(config))
+        assert 'mask_token' in export.left_out
+        assert not [key for key in export.state if 'mask' in key or 'neck' in key or 'head' in key]
+
+
+def test_heads__are_told_by_the_file_or_the_caller(tmp_path):
+    state = student(VIT).state_dict()
+    save_backbone(tmp_path / 'ours.pth', state, 6, epoch=1)
+    assert prepare_export(str(tmp_path / 'ours.pth'), 'timm').architecture.heads == 6
+    out = save('mmpretrain', str(tmp_path / 'ours.pth'), tmp_path)
+    assert prepare_export(str(out), 'timm').architecture.heads == 6  # passed on
+    bare = write_run(tmp_path / 'bare.pth', student(VIT))
+    assert prepare_export(bare, 'timm', 3).architecture.heads == 3
+    with pytest.raises(CheckpointError, match='cannot be told from the file.*--heads'):
+        prepare_export(bare, 'timm')
+
+
+@pytest.mark.parametrize('positions, heads', [('mocov3', 12), ('learned', 6)])
+def test_heads__of_published_small_vits(tmp_path, positions, heads):
+    state = vit.random_vit(width=384, depth=1, img_size=32, positions=positions)
+    path = files.moco_v3(tmp_path / 'release.pth', state)
+    assert prepare_export(str(path), 'transformers').architecture.heads == heads
+
+
+def test_export__positions_of_simmims_vit_are_refused(tmp_path):
+    path = files.simmim(tmp_path / 'simmim.pth', vit.random_simmim_vit())
+    with pytest.raises(CheckpointError, match='relative positions.*can be loaded, not exported'):
+        prepare_export(str(path), 'mmpretrain', 3)
+
+
+@pytest.mark.parametrize('architecture, shapes', [
+    (SwinArchitecture(width=8, depths=(2, 2), heads=(1, 2), window=4, patch=2, mlp_ratio=2.),
+     {'layers.1.blocks.1.mlp.fc1.weight': (32, 16), 'patch_embed.proj.weight': (8, 3, 2, 2)}),
+    (ViTArchitecture(width=48, depth=2, heads=3, hidden=64, image_size=32, patch=8),
+     {'blocks.1.mlp.fc1.weight': (64, 48), 'pos_embed': (1, 17, 48)}),
+    (ViTArchitecture(width=48, depth=2, heads=3, hidden=170, image_size=32, patch=8),
+     {'blocks.1.mlp.fc1.weight': (170, 48), 'pos_embed': (1, 17, 48)}),
+])
+def test_timm_call__builds_the_architecture(architecture, shapes):
+    timm = pytest.importorskip('timm')
+    state = eval(timm_call(architecture, ''), dict(timm=timm)).state_dict()
+    assert {key: tuple(state[key].shape) for key in shapes} == shapes

@@ -1,0 +1,311 @@
+"""tools/convert/export_backbone.py: what it prints, writes and refuses."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.checkpoints.test_exporting import (
+    STUDENTS,
+    SUFFIX,
+    SWIN,
+    VIT,
+    assert_features,
+    heads_of,
+    maintained_only,
+    official_map,
+    openmmlab,
+    own_backbones,
+    side_for,
+    student,
+    timm_map,
+    transformers_map,
+    write_run,
+)
+from tests.reference.official import files, vit
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'convert' / 'export_backbone.py'
+
+
+@pytest.fixture(scope='module')
+def tool():
+    spec = importlib.util.spec_from_file_location('export_backbone', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def export(tool, capsys):
+    """Run the tool; give what it printed, less the log of the networks built before."""
+
+    def call(*args) -> str:
+        capsys.readouterr()
+        tool.main([str(arg) for arg in args])
+        return capsys.readouterr().out
+
+    return call
+
+
+@pytest.fixture
+def refusal(tool):
+    """Run the tool, which must end in an error; give its message."""
+
+    def call(*args) -> str:
+        with pytest.raises(SystemExit) as error:
+            tool.main([str(arg) for arg in args])
+        assert str(error.value).startswith('error: ')
+        return str(error.value)
+
+    return call
+
+
+@pytest.fixture
+def swin_run(tmp_path):
+    return write_run(tmp_path / 'epoch_2.pth', student(SWIN))
+
+
+@pytest.fixture
+def vit_run(tmp_path):
+    return write_run(tmp_path / 'vit_epoch_2.pth', student(VIT))
+
+
+def tree(folder: Path) -> dict:
+    """{path: content} of all files, and of the folders, in a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+            for path in sorted(folder.rglob('*'))}
+
+
+def rows(printed: str) -> dict:
+    """{(in the file, in the export): (how, tensors)} of the printed table."""
+    lines = printed.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith('in the file'))
+    end = lines.index('', start) if '' in lines[start:] else len(lines)
+    found = {}
+    for line in lines[start + 1:end]:
+        cells = re.split(r'\s{2,}', line.strip())
+        if not line.startswith('left out'):
+            found[cells[0], cells[1]] = (cells[2] if len(cells) == 4 else '', int(cells[-1]))
+    return found
+
+
+def load_line(printed: str) -> str:
+    assert 'To load it:' in printed.splitlines()[-2]
+    return printed.splitlines()[-1].strip()
+
+
+@STUDENTS
+@pytest.mark.parametrize('library', [
+    'mmpretrain', pytest.param('mmdet', marks=maintained_only),
+    pytest.param('mmseg', marks=maintained_only), 'timm', 'official', 'transformers'])
+def test_main__what_it_prints_loads_the_students_features(tmp_path, export, library, config):
+    network, out = student(config), tmp_path / 'run (2)' / f'out{SUFFIX.get(library, ".pth")}'
+    heads = ['--heads', heads_of(config)] if heads_of(config) else []
+    run = write_run(tmp_path / 'epoch_2.pth', network)
+    line = load_line(export(run, out, '--to', library, *heads))
+    if library == 'official':
+        path = Path(line.removeprefix('--pretrained '))
+        state = torch.load(path, weights_only=True)['model']
+        assert_features(network, lambda x: official_map(config, state, x))
+    elif library in ('timm', 'transformers'):
+        client = pytest.importorskip(library)
+        model = eval(line, {library: client}).eval()
+        features = timm_map if library == 'timm' else transformers_map
+        assert_features(network, lambda x: features(model, x))
+    else:
+        importlib.import_module(f'{library}.models')
+        printed = eval(f'dict({line})')
+        backbones = own_backbones(config)[library]
+        if 'backbone' in printed:  # more of it than init_cfg has to be set
+            printed = printed['backbone']
+            backbones = [{**printed, 'type': f'{library}.{printed["type"]}'}]
+        for own in backbones:
+            assert_features(network, openmmlab(library, own, printed['init_cfg']), side_for(own))
+
+
+def test_main__help_names_the_libraries(tool, capsys):
+    with pytest.raises(SystemExit) as end:
+        tool.main(['--help'])
+    printed = capsys.readouterr().out
+    assert end.value.code == 0 and printed.startswith('usage: ')
+    for word in (*tool.LIBRARIES, '--dry-run', '--overwrite', '--heads'):
+        assert word in printed
+
+
+def test_main__libraries_are_all_targets(tool):
+    from mimco_mm.checkpoints import TARGETS
+    assert tuple(TARGETS) == tool.LIBRARIES
+
+
+def test_dry_run__shows_re_ordered_merging_and_writes_nothing(tmp_path, export, swin_run):
+    before = tree(tmp_path)
+    printed = export(swin_run, tmp_path / 'a' / 'out.safetensors', '--to', 'timm', '--dry-run')
+    assert tree(tmp_path) == before
+    found = rows(printed)
+    for part in ('norm.weight', 'norm.bias', 'reduction.weight'):
+        name = f'downsample.{part}'
+        assert found[f'stages.*.{name}', f'layers.*.{name}'] == ('re-ordered', 2)
+    assert found['stages.*.blocks.*.attn.w_msa.qkv.bias',
+                 'layers.*.blocks.*.attn.qkv.bias'] == ('', 6)
+    learned = len(list(student(SWIN).parameters())) - 1  # the mask token
+    assert sum(count for _, count in found.values()) == learned
+    left_out = next(line for line in printed.splitlines() if line.startswith('left out: '))
+    assert 'mask_token' in left_out and 'relative_position_index' in left_out
+    assert 'Nothing written (--dry-run)' in printed
+    assert 'algorithm or classifier, mmpretrain Swin' in printed
+
+
+def test_dry_run__shows_split_qkv(tmp_path, export, vit_run):
+    before = tree(tmp_path)
+    printed = export(vit_run, tmp_path / 'out', '--to', 'transformers', '--heads', 4, '--dry-run')
+    assert tree(tmp_path) == before
+    found = rows(printed)
+    for part in ('query', 'key', 'value'):
+        assert found['layers.*.attn.qkv.weight',
+                     f'encoder.layer.*.attention.attention.{part}.weight'] == ('split', 3)
+    assert found['ln1.weight', 'layernorm.weight'] == ('', 1)
+
+
+def test_dry_run__of_what_is_there_already(tmp_path, export, swin_run):
+    out = tmp_path / 'out.pth'
+    out.write_text('mine')
+    assert 'Nothing written' in export(swin_run, out, '--to', 'mmpretrain', '--dry-run')
+    assert out.read_text() == 'mine'
+
+
+@pytest.mark.parametrize('library', ['mmpretrain', 'timm', 'official'])
+def test_overwrite__a_file_is_replaced_on_demand_only(tmp_path, export, refusal, swin_run,
+                                                      library):
+    out = tmp_path / f'out{SUFFIX.get(library, ".pth")}'
+    out.write_text('mine')
+    before = tree(tmp_path)
+    assert f'{out} is there already' in refusal(swin_run, out, '--to', library)
+    assert tree(tmp_path) == before
+    export(swin_run, out, '--to', library, '--overwrite')
+    fresh = tmp_path / 'fresh' / out.name
+    export(swin_run, fresh, '--to', library)
+    from mimco_mm.checkpoints import prepare_export
+    again, wanted = (prepare_export(str(file), 'mmpretrain').state for file in (out, fresh))
+    assert again.keys() == wanted.keys()
+    assert all(torch.equal(again[key], wanted[key]) for key in wanted)
+
+
+def test_overwrite__a_folder_gets_new_files_on_demand_only(tmp_path, export, refusal, swin_run,
+                                                           vit_run):
+    out, names = tmp_path / 'out', {'config.json', 'preprocessor_config.json', 'model.safetensors'}
+    export(vit_run, out, '--to', 'transformers', '--heads', 4)
+    assert {path.name for path in out.iterdir()} == names
+    (out / 'notes.txt').write_text('mine')
+    before = tree(tmp_path)
+    assert f'{out} is there already' in refusal(swin_run, out, '--to', 'transformers')
+    assert tree(tmp_path) == before
+    export(swin_run, out, '--to', 'transformers', '--overwrite')
+    export(swin_run, tmp_path / 'fresh', '--to', 'transformers')
+    assert tree(out) == {**tree(tmp_path / 'fresh'), 'notes.txt': b'mine'}
+
+
+def test_overwrite__an_export_may_replace_what_it_was_read_from(tmp_path, export, swin_run):
+    out = tmp_path / 'model.safetensors'
+    export(swin_run, out, '--to', 'timm')
+    before = out.read_bytes()
+    export(out, out, '--to', 'timm', '--overwrite')
+    assert out.read_bytes() == before
+
+
+def write_no_backbone(path: Path) -> Path:
+    torch.save(dict(state_dict={'head.fc.weight': torch.ones(2), 'conv1.weight': torch.ones(2)}),
+               path)
+    return path
+
+
+def write_no_tensors(path: Path) -> Path:
+    torch.save(dict(epoch=3), path)
+    return path
+
+
+def write_layer_scale(path: Path) -> Path:
+    return files.dino_backbone(path, vit.random_vit(layer_scale=True))
+
+
+def write_swin(path: Path) -> Path:
+    return Path(write_run(path, student(SWIN)))
+
+
+def write_vit(path: Path) -> Path:
+    return Path(write_run(path, student(VIT)))
+
+
+def write_nothing(path: Path) -> Path:
+    return path
+
+
+REFUSED = [
+    (write_no_backbone, 'timm', 'out.safetensors', 'neither a Swin nor a ViT.*conv1.weight'),
+    (write_no_tensors, 'mmpretrain', 'out.pth', 'No tensors in it.*epoch'),
+    (write_nothing, 'mmpretrain', 'out.pth', 'No such checkpoint file: .*source.pth'),
+    (write_swin, 'timm', 'out.pth', 'ends in .safetensors'),
+    (write_swin, 'timm', 'out', 'ends in .safetensors'),
+    (write_vit, 'transformers', 'out', 'heads of this ViT cannot be told.*--heads'),
+    (write_layer_scale, 'transformers', 'out', 'has no place for.*gamma'),
+    (write_layer_scale, 'mmseg', 'out.pth', 'gamma'),
+]
+EACH_REFUSED = pytest.mark.parametrize('write, library, name, message', REFUSED)
+
+
+@EACH_REFUSED
+def test_refusal__leaves_nothing_behind(tmp_path, refusal, write, library, name, message):
+    checkpoint = write(tmp_path / 'source.pth')
+    heads = ['--heads', 4] if write is write_layer_scale else []
+    before = tree(tmp_path)
+    text = refusal(checkpoint, tmp_path / name, '--to', library, *heads)
+    assert re.search(message, text), text
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize('write, library, name', [case[:3] for case in REFUSED])
+def test_refusal__of_an_overwriting_leaves_what_was_there(tmp_path, refusal, write, library, name):
+    checkpoint, out = write(tmp_path / 'source.pth'), tmp_path / name
+    heads = ['--heads', 4] if write is write_layer_scale else []
+    if out.suffix:
+        out.write_text('mine')
+    else:
+        out.mkdir()
+        (out / 'config.json').write_text('mine')
+    before = tree(tmp_path)
+    refusal(checkpoint, out, '--to', library, '--overwrite', *heads)
+    assert tree(tmp_path) == before
+
+
+def test_overwrite__a_folder_in_place_of_a_file_is_not_emptied(tmp_path, refusal, swin_run):
+    folder = tmp_path / 'my runs'
+    folder.mkdir()
+    (folder / 'notes.txt').write_text('mine')
+    refusal(swin_run, folder, '--to', 'mmpretrain', '--overwrite')
+    assert (folder / 'notes.txt').read_text() == 'mine'
+
+
+def test_overwrite__a_file_in_place_of_a_folder_is_no_traceback(tmp_path, refusal, swin_run):
+    (tmp_path / 'out').write_text('mine')
+    refusal(swin_run, tmp_path / 'out', '--to', 'transformers', '--overwrite')
+    assert (tmp_path / 'out').read_text() == 'mine'
+
+
+def test_heads__that_do_not_divide_the_width_are_refused(tmp_path, refusal, vit_run):
+    before = tree(tmp_path)
+    refusal(vit_run, tmp_path / 'out', '--to', 'transformers', '--heads', 5)
+    assert tree(tmp_path) == before
+
+
+def test_main__error_is_one_line_without_traceback(tmp_path):
+    env = {key: value for key, value in os.environ.items() if key != 'PYTHONPATH'}
+    result = subprocess.run(
+        [sys.executable, str(TOOL), 'nothing.pth', 'out.pth', '--to', 'official'], cwd=tmp_path,
+        env=env, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 1
+    assert re.search(r'^error: No such checkpoint file: nothing.pth', result.stderr, re.M)
+    assert 'Traceback' not in result.stderr and not list(tmp_path.iterdir())
