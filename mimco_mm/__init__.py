@@ -6,5 +6,8 @@ from .version import __version__
 check_stack()
 
 from . import datasets, engine, models  # noqa: E402, F401
+from .config_names import let_configs_inherit  # noqa: E402
+
+let_configs_inherit('mmseg')
 
 __all__ = ['__version__']

@@ -27,25 +27,4 @@ fi
 CONFIG=$1
 GPUS=$2
 shift 2
-[[ "$GPUS" =~ ^[1-9][0-9]*$ ]] || die "GPUS must be a number from 1 up, got '$GPUS'"
-
-NNODES=${NNODES:-1}
-NODE_RANK=${NODE_RANK:-0}
-if [[ "$NNODES" != 1 && -z "${MASTER_ADDR:-}" ]]; then
-    die "NNODES=$NNODES needs MASTER_ADDR, the address of the machine with NODE_RANK=0"
-fi
-MASTER_ADDR=${MASTER_ADDR:-127.0.0.1}
-if [[ -z "${PORT:-}" && "$NNODES" == 1 ]]; then
-    PORT=$("$PY" -c 'import socket; s = socket.socket(); s.bind(("", 0)); print(s.getsockname()[1])')
-fi
-PORT=${PORT:-29500}
-
-if [[ -z "${OMP_NUM_THREADS:-}" ]]; then
-    THREADS=$(($(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN) / GPUS))
-    export OMP_NUM_THREADS=$((THREADS > 0 ? THREADS : 1))
-fi
-
-exec "$PY" -m torch.distributed.run \
-    --nnodes="$NNODES" --node-rank="$NODE_RANK" --nproc-per-node="$GPUS" \
-    --master-addr="$MASTER_ADDR" --master-port="$PORT" \
-    "$ROOT/tools/train.py" "$CONFIG" --launcher pytorch "$@"
+launch "$GPUS" "$ROOT/tools/train.py" "$CONFIG" --launcher pytorch "$@"

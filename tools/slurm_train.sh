@@ -25,12 +25,5 @@ CONFIG=$3
 WORK_DIR=$4
 shift 4
 
-GPUS=${GPUS:-8}
-GPUS_PER_NODE=${GPUS_PER_NODE:-$((GPUS < 8 ? GPUS : 8))}
-CPUS_PER_TASK=${CPUS_PER_TASK:-8}
-read -ra EXTRA <<<"${SRUN_ARGS:-}"
-
-exec srun --partition="$PARTITION" --job-name="$JOB_NAME" \
-    --ntasks="$GPUS" --ntasks-per-node="$GPUS_PER_NODE" --gres="gpu:$GPUS_PER_NODE" \
-    --cpus-per-task="$CPUS_PER_TASK" --kill-on-bad-exit=1 ${EXTRA[@]+"${EXTRA[@]}"} \
-    "$PY" -u "$ROOT/tools/train.py" "$CONFIG" --work-dir "$WORK_DIR" --launcher slurm "$@"
+submit "$PARTITION" "$JOB_NAME" "$ROOT/tools/train.py" "$CONFIG" --work-dir "$WORK_DIR" \
+    --launcher slurm "$@"

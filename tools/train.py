@@ -1,4 +1,4 @@
-"""Train the model of a config file: stage 1, stage 2, or anything else that mmpretrain trains."""
+"""Train the model of a config file: stage 1, stage 2, a transfer, or anything of OpenMMLab's."""
 
 import argparse
 import difflib
@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
     sys.path.insert(0, str(ROOT))
 
+OWN_SCOPE = 'mmpretrain'  # of our parts; configs of other libraries name them with it
 # --amp value -> what replaces type, dtype and loss_scale of the config's optim_wrapper
 OPTIM_WRAPPERS = dict(
     bf16=dict(type='AutocastOptimWrapper', dtype='bfloat16'),
@@ -56,6 +57,7 @@ def load_config(path: str) -> Config:
         close = difflib.get_close_matches(path, known, n=3)
         hint = f' Did you mean {" or ".join(close)}?' if close else ''
         raise SystemExit(f'error: there is no config file {path} (looked in {Path.cwd()}).{hint}')
+    import mimco_mm  # noqa: F401  slow: not for --help; configs may inherit 'mmseg::' from here on
     return Config.fromfile(path)
 
 
@@ -75,7 +77,7 @@ def merge_options(cfg: Config, args: argparse.Namespace) -> Config:
         elif cfg.get('load_from'):
             cfg.resume = False  # the first start of a run that begins from other weights
     if args.amp is not None:
-        set_precision(cfg.optim_wrapper, args.amp)
+        set_precision(cfg.optim_wrapper, args.amp, scope_of(cfg))
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.auto_scale_lr:
@@ -87,26 +89,37 @@ def merge_options(cfg: Config, args: argparse.Namespace) -> Config:
         cfg.merge_from_dict(args.cfg_options)
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if cfg.get(name) is not None:
-            complete_dataloader(cfg[name], args)
+            complete_dataloader(cfg[name], args, scope_of(cfg))
     return cfg
 
 
-def set_precision(optim_wrapper: ConfigDict, amp: str) -> None:
+def scope_of(cfg: Config) -> str:
+    """The library that the config is of: mmpretrain, mmdet, mmseg."""
+    return cfg.get('default_scope') or OWN_SCOPE
+
+
+def set_precision(optim_wrapper: ConfigDict, amp: str, scope: str) -> None:
+    if (scope, amp) == ('mmdet', 'bf16'):
+        raise SystemExit("error: mmdet's detectors cannot train in bfloat16 (mmcv's RoIAlign has "
+                         'no such kernel); take --amp fp16, or --amp off')
     known = {wrapper['type'] for wrapper in OPTIM_WRAPPERS.values()}
     current = optim_wrapper.get('type', 'OptimWrapper')
-    if current not in known:
+    if current.removeprefix(f'{OWN_SCOPE}.') not in known:
         raise SystemExit(f'error: --amp replaces one of {", ".join(sorted(known))}, but the '
                          f"config's optim_wrapper.type is {current}; set its precision there")
     for key in ('dtype', 'loss_scale'):
         optim_wrapper.pop(key, None)
     optim_wrapper.update(OPTIM_WRAPPERS[amp])
+    if amp == 'bf16' and scope != OWN_SCOPE:
+        optim_wrapper.type = f'{OWN_SCOPE}.{optim_wrapper.type}'
 
 
-def complete_dataloader(loader: ConfigDict, args: argparse.Namespace) -> None:
-    """Defaults that mmpretrain's configs leave to the training script."""
-    loader.setdefault('collate_fn', dict(type='default_collate'))
-    loader.setdefault('pin_memory', torch.cuda.is_available())
-    loader.setdefault('persistent_workers', True)
+def complete_dataloader(loader: ConfigDict, args: argparse.Namespace, scope: str) -> None:
+    """Defaults that mmpretrain's configs leave to the training script, and the options."""
+    if scope == OWN_SCOPE:  # mmdet and mmseg collate by mmengine's default, into lists
+        loader.setdefault('collate_fn', dict(type='default_collate'))
+        loader.setdefault('pin_memory', torch.cuda.is_available())
+        loader.setdefault('persistent_workers', True)
     if args.no_pin_memory:
         loader.pin_memory = False
     if args.no_persistent_workers or loader.get('num_workers', 0) == 0:

@@ -7,4 +7,8 @@ custom_hooks = [
     dict(type='BrokenImageHook'),
     dict(type='PretrainSummaryHook'),
     dict(type='BackboneFileHook'),
+    # The watch, docs/watching_a_run.md. Scalars go where `visualizer.vis_backends` says.
+    dict(type='NaNGuardHook', interval=50),
+    dict(type='HealthHook', interval=50),
+    dict(type='KNNHook', data_root=None),  # on with `custom_hooks.7.data_root=data/imagenet`
 ]

@@ -1,3 +1,4 @@
 from .hooks import *  # noqa: F403
 from .optim import *  # noqa: F403
 from .runner import PretrainRunner  # noqa: F401
+from .transfer_runner import TransferRunner  # noqa: F401

@@ -1,4 +1,9 @@
-from .features import extract_features, labelled_folder
-from .knn import knn_accuracy, nearest_neighbours
+from .features import extract_features, labelled_folder, labelled_loader
+from .global_features import extract_global_features, global_feature
+from .knn import knn_accuracies, knn_accuracy, nearest_neighbours
+from .representation import feature_std, rankme
+from .retrieval import ranking_scores, retrieval_scores
 
-__all__ = ['extract_features', 'knn_accuracy', 'labelled_folder', 'nearest_neighbours']
+__all__ = ['extract_features', 'extract_global_features', 'feature_std', 'global_feature',
+           'knn_accuracies', 'knn_accuracy', 'labelled_folder', 'labelled_loader',
+           'nearest_neighbours', 'rankme', 'ranking_scores', 'retrieval_scores']

@@ -1,6 +1,7 @@
 from typing import Tuple
 
 import torch
+from mmengine.dist import get_rank
 from mmengine.runner import Runner
 from mmengine.utils import track_iter_progress
 from torch import nn
@@ -21,26 +22,46 @@ def labelled_folder(data_root: str, part: str, img_size: int, batch_size: int = 
         dict(type='CenterCrop', crop_size=img_size),
         dict(type='PackInputs', meta_keys=('img_path', )),
     ]
+    return labelled_loader(
+        dict(type='mmpretrain.CustomDataset', data_root=data_root, data_prefix=part,
+             pipeline=pipeline), batch_size, num_workers)
+
+
+def labelled_loader(dataset: dict, batch_size: int, num_workers: int) -> DataLoader:
+    """The images of a dataset's config in order: all, or this rank's part of them, none twice.
+
+    Rank r of n has the images r, r + n, r + 2n and so on.
+    """
     return Runner.build_dataloader(dict(
         batch_size=batch_size,
         num_workers=num_workers,
         collate_fn=dict(type='default_collate'),
-        sampler=dict(type='DefaultSampler', shuffle=False),
-        dataset=dict(type='mmpretrain.CustomDataset', data_root=data_root, data_prefix=part,
-                     pipeline=pipeline)))
+        sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+        dataset=dataset))
 
 
 @torch.no_grad()
 def extract_features(backbone: nn.Module, preprocessor: nn.Module,
                      loader: DataLoader) -> Tuple[torch.Tensor, torch.Tensor]:
-    """Features (N, C), the last map after the final norm averaged over positions, and labels (N,).
+    """Features (N, C) and labels (N,) of the loader's images, on the CPU.
 
-    For a ViT these are the patch tokens, without the class token.
+    A map, which comes after the final norm, is averaged over its positions; for a ViT these are the
+    patch tokens, without the class token. A backbone that gives a vector, such as a ViT with
+    ``out_type='cls_token'``, has chosen it itself.
     """
     backbone.eval()
     features, labels = [], []
-    for batch in track_iter_progress((loader, len(loader))):
+    for batch in track_iter_progress((loader, len(loader))) if get_rank() == 0 else loader:
         data = preprocessor(batch)
-        features.append(backbone(data['inputs'])[-1].mean((2, 3)).float().cpu())
+        features.append(pooled(backbone(data['inputs'])[-1]).float().cpu())
         labels += [int(sample.gt_label) for sample in batch['data_samples']]
     return torch.cat(features), torch.tensor(labels)
+
+
+def pooled(output: torch.Tensor) -> torch.Tensor:
+    """Features (B, C) of a map (B, C, H, W), or of vectors (B, C), which they are already."""
+    if output.dim() not in (2, 4):
+        raise ValueError(
+            f'Expected maps (B, C, H, W) or vectors (B, C), got {tuple(output.shape)}: set '
+            "`model.backbone.out_type` to 'featmap' or 'cls_token'.")
+    return output.flatten(2).mean(2) if output.dim() == 4 else output

@@ -1,5 +1,7 @@
 """What the tensors of a file tell of its architecture, against those of the networks themselves."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from mmpretrain.registry import MODELS
@@ -59,6 +61,17 @@ def test_describe__swin_with_windows_of_other_sizes(tmp_path):
     state = swin.random_swin(depths=(1, 1, 1), num_heads=(1, 2, 4), window=4, patch=2, img_size=16)
     assert describe(str(files.swin(tmp_path / 'a.pth', state))).architecture == SwinArchitecture(
         width=8, depths=(1, 1, 1), heads=(1, 2, 4), window=4, patch=2, mlp_ratio=4.)
+
+
+def test_describe__swin_with_a_narrow_mlp(tmp_path):
+    state = random_swin()
+    for key, value in state.items():
+        if '.mlp.fc1.' in key:
+            state[key] = value[:len(value) // 2]
+        elif key.endswith('.mlp.fc2.weight'):
+            state[key] = value[:, :value.shape[1] // 2]
+    about = describe(str(files.swin(tmp_path / 'a.pth', state)))
+    assert about.architecture == replace(SWIN, mlp_ratio=2.)
 
 
 @pytest.mark.parametrize('positions, heads', [('learned', 6), ('mocov3', 12)])

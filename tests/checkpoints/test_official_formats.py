@@ -112,6 +112,11 @@ def dinov2(path: Path, encoder: dict) -> Path:
     return files.dino_backbone(path, {'mask_token': torch.ones(1, 48), **encoder})
 
 
+def ibot_student(path: Path, encoder: dict) -> Path:
+    """iBOT's released student, which has its mask token beside the backbone."""
+    return files.ibot_backbone(path, {'masked_embed': torch.ones(1, 48), **encoder})
+
+
 def clip_file(path: Path, state: dict) -> Path:
     torch.save(state, path)
     return path
@@ -131,6 +136,7 @@ CASES = {
     'DINO, backbone': (files.dino_backbone, VIT_ENCODER, VIT, 'bare backbone, timm ViT'),
     'iBOT': (files.ibot, VIT_ENCODER, VIT, f'algorithm or classifier{OF_TEACHER}, timm ViT'),
     'iBOT, backbone': (files.ibot_backbone, VIT_ENCODER, VIT, 'bare backbone, timm ViT'),
+    'iBOT, student': (ibot_student, VIT_ENCODER, VIT, 'bare backbone, timm ViT'),
     'DINOv2': (dinov2, DINOV2_ENCODER, DINOV2, 'bare backbone, timm ViT'),
     'CLIP': (clip_file, CLIP_ENCODER, CLIP, 'CLIP, CLIP ViT'),
     'timm Swin': (files.timm_swin, SWIN_ENCODER, SWIN, 'bare backbone, timm Swin'),
@@ -189,7 +195,8 @@ def test_load_backbone__masked_student_has_simmims_mask_token(tmp_path):
 @pytest.mark.parametrize('write, encoder, config, token', [
     (files.simmim, SWIN_ENCODER, SWIN, 'mask_token'),
     (files.simmim, SIMMIM_VIT_ENCODER, BEIT, 'mask_token'),
-    (dinov2, DINOV2_ENCODER, DINOV2, 'mask_token')])
+    (dinov2, DINOV2_ENCODER, DINOV2, 'mask_token'),
+    (ibot_student, VIT_ENCODER, VIT, 'masked_embed')])
 def test_load_backbone__mask_token_without_a_place_is_left_out_and_said(
         tmp_path, write, encoder, config, token):
     _, report = loaded(config, write(tmp_path / 'release.pth', encoder.state()))

@@ -100,7 +100,7 @@ def test_config__run(name):
         assert RUNNERS.get(config.runner_type).__name__ == 'PretrainRunner'
         hooks = [type(HOOKS.build(hook)).__name__ for hook in config.custom_hooks]
     assert hooks == ['EpochSeedHook', 'RunIdentityHook', 'BrokenImageHook', 'PretrainSummaryHook',
-                     'BackboneFileHook']
+                     'BackboneFileHook', 'NaNGuardHook', 'HealthHook', 'KNNHook']
     assert config.randomness.seed == 0
     assert config.get('val_dataloader') is None and config.get('test_dataloader') is None
     assert config.default_hooks.checkpoint.interval == 1

@@ -102,11 +102,28 @@ def test_slurm_train(launch):
                          'slurm', '--resume']
 
 
+def test_dist_test(launch):
+    _, *args = launch('dist_test.sh', 'my config.py', 'a file.pth', '2', '--out', 'x.pkl')
+    assert args[args.index(str(TOOLS / 'test.py')) + 1:] == [
+        'my config.py', 'a file.pth', '--launcher', 'pytorch', '--out', 'x.pkl']
+    assert {'--nnodes=1', '--nproc-per-node=2'} <= set(args)
+
+
+def test_slurm_test(launch):
+    _, *args = launch('slurm_test.sh', 'part', 'a job', 'c.py', 'a file.pth', '--tta', GPUS='4')
+    assert {'--partition=part', '--job-name=a job', '--ntasks=4', '--gres=gpu:4'} <= set(args)
+    assert args[-6:] == [str(TOOLS / 'test.py'), 'c.py', 'a file.pth', '--launcher', 'slurm',
+                         '--tta']
+
+
 @pytest.mark.parametrize(('script', 'args', 'variables', 'message'), [
     ('dist_train.sh', ['c.py'], {}, 'expected CONFIG and GPUS, got 1'),
     ('dist_train.sh', ['c.py', '--resume'], {}, "a number from 1 up, got '--resume'"),
     ('dist_train.sh', ['c.py', '8'], {'NNODES': '2'}, 'needs MASTER_ADDR'),
     ('slurm_train.sh', ['part', 'job'], {}, 'got 2 argument'),
+    ('dist_test.sh', ['c.py', 'c.pth'], {}, 'expected CONFIG, CHECKPOINT and GPUS, got 2'),
+    ('dist_test.sh', ['c.py', 'c.pth', '0'], {}, "a number from 1 up, got '0'"),
+    ('slurm_test.sh', ['part', 'job'], {}, 'got 2 argument'),
     ('setup_env.sh', ['all'], {}, "demo, tests or original, got 'all'"),
     ('run_tests.sh', ['--stack', 'old'], {}, "maintained or original, got 'old'"),
 ])

@@ -1,10 +1,14 @@
 from .backbone_file_hook import BackboneFileHook
 from .broken_image_hook import BrokenImageHook
 from .epoch_seed_hook import EpochSeedHook
+from .health_hook import HealthHook
+from .knn_hook import KNNHook
+from .label_check_hook import LabelCheckHook
+from .nan_guard_hook import NaNGuardHook
 from .run_identity_hook import RunIdentityHook
 from .summary_hook import PretrainSummaryHook
 
 __all__ = [
-    'BackboneFileHook', 'BrokenImageHook', 'EpochSeedHook', 'PretrainSummaryHook',
-    'RunIdentityHook'
+    'BackboneFileHook', 'BrokenImageHook', 'EpochSeedHook', 'HealthHook', 'KNNHook',
+    'LabelCheckHook', 'NaNGuardHook', 'PretrainSummaryHook', 'RunIdentityHook'
 ]

@@ -19,8 +19,9 @@ class RunIdentityHook(Hook):
         checkpoint['meta']['run_identity'] = self.identity(runner)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        saved = checkpoint['meta'].get('run_identity') if runner._resume else None
-        here = self.identity(runner)
+        if not runner._resume:
+            return
+        saved, here = checkpoint['meta'].get('run_identity'), self.identity(runner)
         if saved is not None and saved != here:
             raise ValueError(
                 f'The checkpoint belongs to a run with {saved}, but this one has {here}. Resume '
@@ -37,7 +38,7 @@ class RunIdentityHook(Hook):
     @staticmethod
     def identity(runner) -> dict:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        report = getattr(model.target_generator, 'report', None)
+        report = getattr(getattr(model, 'target_generator', None), 'report', None)
         loader = runner.train_dataloader
         batch = runner.world_size * loader.batch_size * runner.optim_wrapper._accumulative_counts
         return dict(effective_batch=batch, iterations_an_epoch=len(loader),

@@ -1,4 +1,5 @@
 from .autocast_optim_wrapper import AutocastOptimWrapper
+from .backbone_layer_decay import BackboneLayerDecayConstructor
 from .warmup_cosine_lr import WarmupCosineLR
 
-__all__ = ['AutocastOptimWrapper', 'WarmupCosineLR']
+__all__ = ['AutocastOptimWrapper', 'BackboneLayerDecayConstructor', 'WarmupCosineLR']

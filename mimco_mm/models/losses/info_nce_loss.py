@@ -1,3 +1,5 @@
+from typing import Tuple
+
 import torch
 from mmpretrain.registry import MODELS
 from torch import nn
@@ -32,8 +34,12 @@ class InfoNCELoss(nn.Module):
         All of them are expected L2-normalised.
         """
         with torch.autocast(q.device.type, enabled=False):
-            q, k, queue = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (q, k, queue))
-            positive = (q * k).sum(1) / self.temperature                     # (N,)
-            negatives = (q / self.temperature) @ queue.T                     # (N, K)
+            positive, negatives = self.logits(q, k, queue)
             # -log(e^p / (e^p + sum_j e^n_j)) = softplus(log sum_j e^n_j - p)
             return self.loss_weight * F.softplus(negatives.logsumexp(1) - positive).mean()
+
+    def logits(self, q: torch.Tensor, k: torch.Tensor,
+               queue: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
+        """Logits of the positives (N,) and of the negatives (N, K): call it without autocast."""
+        q, k, queue = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (q, k, queue))
+        return (q * k).sum(1) / self.temperature, (q / self.temperature) @ queue.T

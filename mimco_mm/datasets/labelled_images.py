@@ -1,0 +1,52 @@
+from mmpretrain.datasets import CustomDataset
+from mmpretrain.registry import DATASETS
+
+from .transforms import BrokenImageError
+
+
+class LabelError(RuntimeError):
+    """Images or labels that are missing, or that do not fit each other or the classifier."""
+
+
+@DATASETS.register_module()
+class LabelledImages(CustomDataset):
+    """mmpretrain's CustomDataset, with errors that say which folders and lists were expected.
+
+    Args:
+        **kwargs: those of mmpretrain's CustomDataset: without ``ann_file`` the folders under
+            ``data_prefix`` are the classes, in the order of their names. With ``test_mode=True`` an
+            image that cannot be read is an error that names it.
+
+    Raises:
+        LabelError: no such folder, no image in it, no list, or a list of another form.
+    """
+
+    def load_data_list(self) -> list:
+        try:
+            samples = super().load_data_list()
+        except (AssertionError, OSError, RuntimeError, ValueError) as error:
+            raise LabelError(f'{self._expected()}, but: {error}') from error
+        if self.with_label and samples and min(sample['gt_label'] for sample in samples) < 0:
+            raise LabelError(f'{self._expected()}, but there is a label below 0.')
+        return samples
+
+    def _expected(self) -> str:
+        """What the config makes us look for, and the keys that change it."""
+        keys = '(`data_root`, `data_prefix` and `ann_file` of this dataset in the config)'
+        if self.ann_file:
+            line = 'IMAGE LABEL' if self.with_label else 'IMAGE'
+            return (f'Expected the list {self.ann_file} with a line `{line}` for each image, '
+                    f'labels from 0 up and images under {self.img_prefix} {keys}')
+        folders = 'one folder of images for each class' if self.with_label else 'images'
+        return (f'Expected {folders} under {self.img_prefix}, or `ann_file`, a list of lines '
+                f'`IMAGE LABEL` {keys}')
+
+    def prepare_data(self, index: int) -> dict:
+        try:
+            return super().prepare_data(index)
+        except BrokenImageError as error:
+            if not self.test_mode:  # in training, ResilientDataset names and replaces it
+                raise
+            path = self.get_data_info(index)['img_path']
+            raise BrokenImageError(f'{path} cannot be read ({error}): restore the file, as every '
+                                   'image counts in the accuracy.') from error

@@ -1,0 +1,112 @@
+"""The sweep of Table 6: its commands, and that finished runs are not run again."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TABLE6 = ROOT / 'tools' / 'benchmarks' / 'table6.py'
+
+
+@pytest.fixture
+def tool():
+    spec = importlib.util.spec_from_file_location('table6', TABLE6)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def files(tmp_path):
+    for name in ('swin-t.py', 'backbone.pth'):
+        (tmp_path / name).write_text(name)
+    return [str(tmp_path / 'swin-t.py'), str(tmp_path / 'backbone.pth'), '--work-dir',
+            str(tmp_path / 'out')]
+
+
+class Runs:
+    """Stands in for subprocess.run: a run logs two epochs, of 70 + its number and of 60 %."""
+
+    def __init__(self):
+        self.commands, self.code = [], 0
+
+    def __call__(self, command, env):
+        assert env['PATH'].startswith(str(Path(sys.executable).parent))
+        self.commands.append(command)
+        log = Path(command[command.index('--work-dir') + 1]) / '2025' / 'vis_data'
+        log.mkdir(parents=True, exist_ok=True)
+        lines = [{'accuracy/top1': 70. + len(self.commands)}, {'loss': 1.}, {'accuracy/top1': 60.}]
+        (log / 'scalars.json').write_text('\n'.join(map(json.dumps, lines)))
+        return subprocess.CompletedProcess(command, self.code)
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    runs = Runs()
+    monkeypatch.setattr(subprocess, 'run', runs)
+    return runs
+
+
+def main(tool, monkeypatch, *arguments) -> None:
+    monkeypatch.setattr(sys, 'argv', ['table6.py', *arguments])
+    tool.main()
+
+
+def test_table__has_the_paper_s_rows_and_configs(tool):
+    assert {name: len(rows) for name, rows in tool.TABLE_6.items()} == {
+        'swin-t': 4, 'swin-b': 5, 'vit-s': 4, 'vit-b': 4}
+    assert {name: max(rows, key=rows.get) for name, rows in tool.TABLE_6.items()} == {
+        'swin-t': (0.1, 0.75), 'swin-b': (0.2, 0.8), 'vit-s': (0.1, 0.75), 'vit-b': (0.1, 0.65)}
+    for name in tool.TABLE_6:
+        assert (ROOT / 'configs' / 'benchmarks' / 'imagenet' / f'{name}.py').is_file()
+
+
+def test_dry_run__prints_the_commands(tool, monkeypatch, capsys, runs):
+    main(tool, monkeypatch, 'configs/vit-b.py', 'a b.pth', '--dry-run', '--cfg-options', 'x=1')
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4 and not runs.commands
+    assert all(line.startswith(f'bash {ROOT}/tools/dist_train.sh configs/vit-b.py 8 --work-dir '
+                               'work_dirs/table6_vit-b/drop-path-0.') for line in lines)
+    assert lines[1].endswith("--resume --cfg-options 'model.backbone.init_cfg.checkpoint=a b.pth' "
+                             'model.backbone.drop_path_rate=0.1 '
+                             'optim_wrapper.paramwise_cfg.layer_decay_rate=0.65 x=1')
+
+
+def test_sweep__resumes_what_stopped_and_skips_what_is_finished(tool, monkeypatch, capsys, files,
+                                                                runs):
+    arguments = [*files, '--pairs', '0.1,0.75', '0.3,0.9']
+    runs.code = 1
+    with pytest.raises(SystemExit, match='exit 1.*resumes it'):
+        main(tool, monkeypatch, *arguments)
+    runs.code = 0
+    main(tool, monkeypatch, *arguments)
+    assert len(runs.commands) == 3 and runs.commands[0] == runs.commands[1]
+    main(tool, monkeypatch, *arguments)
+    assert len(runs.commands) == 3
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[-3:-1]] == [
+        ['0.1', '0.75', '72.00', '81.66'], ['0.3', '0.9', '73.00', '-']]
+    written = json.loads((Path(files[3]) / 'results.json').read_text())
+    assert written['results'] == {'drop_path=0.1 layer_decay=0.75': 72.,
+                                  'drop_path=0.3 layer_decay=0.9': 73.}
+    with pytest.raises(SystemExit, match='belongs to another command'):
+        main(tool, monkeypatch, *arguments, '--cfg-options', 'optim_wrapper.optimizer.lr=1')
+
+
+@pytest.mark.parametrize('options, message', [
+    (['--pairs', '0.1'], "expected DROP_PATH,LAYER_DECAY such as 0.1,0.75, got '0.1'"),
+    (['--pairs', '1,0.5'], 'a drop path rate from 0 to below 1'),
+])
+def test_pairs__wrong_ones_are_explained(tool, monkeypatch, capsys, files, options, message):
+    with pytest.raises(SystemExit):
+        main(tool, monkeypatch, *files, *options)
+    assert message in capsys.readouterr().err
+
+
+def test_files__missing_ones_are_explained(tool, monkeypatch, capsys, files):
+    with pytest.raises(SystemExit):
+        main(tool, monkeypatch, files[0], 'nothing.pth')
+    assert 'CHECKPOINT: there is no file nothing.pth' in capsys.readouterr().err

@@ -1,0 +1,128 @@
+"""tools/test.py: what its options make of a config, and that it judges whole checkpoints only."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from tests.benchmarks import classifiers as small
+
+TEST = Path(__file__).parents[2] / 'tools' / 'test.py'
+
+
+@pytest.fixture(scope='module')
+def tool():
+    spec = importlib.util.spec_from_file_location('test_cli', TEST)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+    """Folder of a finished small fine-tuning: config.py, imagenet/epoch_1.pth, swin.pth, data."""
+    root = tmp_path_factory.mktemp('test_cli')
+    small.write_images(root / 'data')
+    small.write_backbone(root / 'swin.pth')
+    cfg = small.config('imagenet/swin-t', root / 'data', root / 'swin.pth', root / 'imagenet',
+                       **{'train_cfg.max_epochs': 1, 'optim_wrapper.optimizer.lr': 0.5})
+    cfg.dump(str(root / 'config.py'))
+    runner = small.train(cfg)
+    top1 = runner.message_hub.get_scalar('val/accuracy/top1').current()
+    (root / 'top1.txt').write_text(str(float(top1)))
+    return root
+
+
+def main(tool, monkeypatch, *arguments) -> None:
+    monkeypatch.setattr(sys, 'argv', ['test.py', *map(str, arguments)])
+    tool.main()
+
+
+def test_test__gives_what_the_training_measured(run, tool, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    checkpoint = run / 'imagenet' / 'epoch_1.pth'
+    main(tool, monkeypatch, run / 'config.py', checkpoint, '--out', tmp_path / 'predictions.pkl')
+    written = json.loads((run / 'imagenet' / 'test' / 'results.json').read_text())
+    assert written['results']['accuracy/top1'] == pytest.approx(
+        float((run / 'top1.txt').read_text()))
+    assert len(written['checkpoint_sha256']) == 64 and written['checkpoint'] == str(checkpoint)
+    assert (tmp_path / 'predictions.pkl').stat().st_size > 1000
+
+
+@pytest.mark.parametrize('damage, message', [
+    (lambda state: state.pop('head.fc.bias'), r'1 tensors are missing in it \(head.fc.bias\)'),
+    (lambda state: state.update(other=torch.ones(1)), r'unknown to the model \(other\)'),
+    (lambda state: state.update({'head.fc.bias': torch.ones(9)}), r'another shape \(head.fc.bias'),
+])
+def test_test__refuses_what_does_not_fill_the_model(run, tool, monkeypatch, tmp_path, damage,
+                                                    message):
+    content = torch.load(run / 'imagenet' / 'epoch_1.pth', weights_only=False)
+    damage(content['state_dict'])
+    torch.save(dict(state_dict=content['state_dict']), tmp_path / 'other.pth')
+    with pytest.raises(SystemExit, match=f'is no checkpoint of this config: .*{message}'):
+        main(tool, monkeypatch, run / 'config.py', tmp_path / 'other.pth', '--work-dir', tmp_path)
+    assert not (tmp_path / 'results.json').exists()
+
+
+def test_test__refuses_classes_that_the_checkpoint_was_not_trained_on(run, tool, monkeypatch,
+                                                                      tmp_path):
+    small.write_images(tmp_path, 2, parts=['val'], classes=('a', 'lying', 'mixed'))
+    with pytest.raises(SystemExit, match='checkpoint and test_dataloader.*only in.*standing'):
+        main(tool, monkeypatch, run / 'config.py', run / 'imagenet' / 'epoch_1.pth', '--work-dir',
+             tmp_path / 'out', '--cfg-options', f'test_dataloader.dataset.data_root={tmp_path}')
+
+
+@pytest.mark.parametrize('config, checkpoint, message', [
+    ('nothing.py', 'swin.pth', 'error: there is no config file'),
+    ('config.py', 'nothing.pth', 'error: No such checkpoint file'),
+    ('config.py', 'swin.pth', '(?s)error: .*missing in it .head.fc.bias, head.fc.weight'),
+])
+def test_test__wrong_files_are_explained(run, tool, monkeypatch, tmp_path, config, checkpoint,
+                                         message):
+    with pytest.raises(SystemExit, match=message):
+        main(tool, monkeypatch, run / config, run / checkpoint, '--work-dir', tmp_path)
+
+
+def merged(tool, *options: str, **changes) -> Config:
+    config = dict(
+        default_scope='mmpretrain', model=dict(type='ImageClassifier'), test_cfg=dict(),
+        test_dataloader=dict(batch_size=4, num_workers=0, dataset=dict(pipeline=['plain'])),
+        test_evaluator=dict(type='Accuracy'), train_cfg=dict(), val_cfg=dict(), load_from='x.pth')
+    args = tool.parse_args(['configs/some_config.py', 'epoch_1.pth', *options])
+    return tool.merge_options(Config({**config, **changes}), args)
+
+
+def test_options(tool):
+    cfg = merged(tool)
+    assert Path(cfg.work_dir) == Path('work_dirs/some_config/test')
+    assert Path(merged(tool, work_dir='runs/a').work_dir) == Path('runs/a/test')
+    assert merged(tool, '--work-dir', 'b').work_dir == 'b'
+    assert cfg.train_cfg is cfg.val_cfg is cfg.load_from is None
+    assert cfg.test_dataloader.collate_fn.type == 'default_collate'
+    cfg = merged(tool, '--launcher', 'slurm', '--cfg-options', 'test_dataloader.batch_size=9')
+    assert (cfg.launcher, cfg.test_dataloader.batch_size) == ('slurm', 9)
+
+
+def test_options__test_time_augmentation(tool):
+    cfg = merged(tool, '--tta', tta_model=dict(type='Average'), tta_pipeline=['flipped'])
+    assert cfg.model.to_dict() == dict(type='Average', module=dict(type='ImageClassifier'))
+    assert cfg.test_dataloader.dataset.pipeline == ['flipped']
+    with pytest.raises(SystemExit, match='--tta needs `tta_model`'):
+        merged(tool, '--tta')
+
+
+def test_options__a_config_without_a_test_is_refused(tool):
+    with pytest.raises(SystemExit, match='no test_dataloader.*nothing to test'):
+        merged(tool, test_dataloader=None)
+    with pytest.raises(SystemExit, match='no test_cfg'):
+        merged(tool, test_cfg=None)
+
+
+def test_out__must_be_a_pickle(tool, capsys):
+    with pytest.raises(SystemExit):
+        tool.parse_args(['c.py', 'c.pth', '--out', 'x.json'])
+    assert 'ends in .pkl, got x.json' in capsys.readouterr().err

@@ -1,0 +1,194 @@
+"""Weighted k-NN accuracy of a checkpoint's frozen features, on ImageNet or any labelled images.
+
+Prints top-1 and top-5 accuracy for each k, and writes them with the settings as JSON. Several
+processes share the images: torchrun --nproc-per-node=8 tools/benchmarks/knn.py ...
+"""
+
+import argparse
+import json
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+
+ROOT = Path(__file__).resolve().parents[2]
+if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
+    sys.path.insert(0, str(ROOT))
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file, e.g. configs/benchmarks/knn/swin-t.py')
+    parser.add_argument('checkpoint', help='of a pre-training run, or of a backbone alone')
+    parser.add_argument('--data-root', help='folder of train/CLASS and val/CLASS (default: '
+                                            'data_root of the config)')
+    parser.add_argument('--pool', choices=['mean', 'cls'], default='mean',
+                        help='the feature of an image: mean of the last map, or the class token '
+                             'of a ViT (default: %(default)s)')
+    parser.add_argument('--out', type=Path, metavar='FILE.json',
+                        help='where the results go (default: work_dirs/knn/, named after config '
+                             'and checkpoint)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='override keys of the config, e.g. ks="[10,20]" '
+                             'queries.data_prefix=test')
+    parser.add_argument('--local-rank', type=int, default=0, help='set by some launchers')
+    return parser.parse_args(argv)
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """The config with the command line's options."""
+    if not Path(args.config).is_file():
+        sys.exit(f'error: there is no config file {args.config} (looked in {Path.cwd()}); '
+                 'expected one like configs/benchmarks/knn/swin-t.py')
+    cfg = Config.fromfile(args.config)
+    if not {'bank', 'queries', 'ks', 'model'} <= cfg.keys():
+        sys.exit(f'error: {args.config} has no `bank`, `queries`, `ks` and `model`; expected a '
+                 'config like configs/benchmarks/knn/swin-t.py')
+    if args.data_root is not None:
+        cfg.bank.data_root = cfg.queries.data_root = args.data_root
+    if args.pool == 'cls':
+        if 'out_type' not in cfg.model.backbone:
+            sys.exit('error: --pool cls is for a ViT; a class token is nothing that '
+                     f'{cfg.model.backbone.type} has')
+        cfg.model.backbone.out_type = 'cls_token'
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    if not cfg.ks or min(cfg.ks) < 1 or cfg.temperature <= 0:
+        sys.exit('error: `ks` must be numbers from 1 up and `temperature` above 0, got '
+                 f'ks={list(cfg.ks)} and temperature={cfg.temperature}')
+    return cfg
+
+
+def start_processes() -> None:
+    """Join the other processes, if torchrun started some."""
+    import torch
+    if int(os.environ.get('WORLD_SIZE', 1)) == 1:
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
+    torch.distributed.init_process_group('gloo')  # features are exchanged on the CPU
+
+
+def load_network(cfg: Config, checkpoint: str):
+    """The config's backbone with the checkpoint's weights, and the report of the loading."""
+    import logging
+
+    from mmengine.device import get_device
+    from mmengine.logging import MMLogger
+    from mmpretrain.registry import MODELS
+
+    from mimco_mm.checkpoints import load_backbone
+    # not a line for each tensor's init
+    MMLogger.get_instance('knn').setLevel(logging.WARNING)
+    config = {key: value for key, value in cfg.model.backbone.items() if key != 'init_cfg'}
+    backbone = MODELS.build(config)
+    backbone.init_weights()  # gives fixed tensors their values
+    report = load_backbone(backbone, checkpoint, config_key='CHECKPOINT')
+    return backbone.to(get_device()), report
+
+
+def load_images(cfg: Config) -> dict:
+    """Loaders of bank and queries, which must have the same classes."""
+    from mmengine.dist import get_world_size
+
+    from mimco_mm.datasets import LabelError
+    from mimco_mm.evaluation import labelled_loader
+    loaders = {part: labelled_loader(cfg[part], cfg.batch_size, cfg.num_workers)
+               for part in ('bank', 'queries')}
+    classes = {part: loader.dataset.metainfo.get('classes') for part, loader in loaders.items()}
+    if all(classes.values()) and list(classes['bank']) != list(classes['queries']):
+        one, other = (set(names) for names in classes.values())
+        raise LabelError(
+            f'`bank` and `queries` do not have the same classes: only in bank '
+            f'{sorted(one - other)[:3]}, only in queries {sorted(other - one)[:3]}. Labels are '
+            'numbered in the order of the folders, which must be the same in both.')
+    fewest = min(len(loader.dataset) for loader in loaders.values())
+    if fewest < get_world_size():
+        raise LabelError(f'{fewest} images are too few for {get_world_size()} processes.')
+    return loaders
+
+
+def evaluate(cfg: Config, backbone, loaders: dict, say) -> dict:
+    """{'k10_top1': percent, ...}."""
+    import torch
+    from mmengine.device import get_device
+    from mmpretrain.registry import MODELS
+    from torch.nn import functional as F
+
+    from mimco_mm.evaluation import extract_features, knn_accuracies
+    preprocessor = MODELS.build(dict(type='ClsDataPreprocessor', **cfg.data_preprocessor))
+    preprocessor = preprocessor.to(get_device())
+    found = {}
+    for part, loader in loaders.items():
+        say(f'{part}: features of {len(loader.dataset)} images')
+        features, labels = extract_features(backbone, preprocessor, loader)
+        found[part] = F.normalize(features, dim=1), labels
+        say('')
+    bank, bank_labels = found['bank']
+    say('similarities')
+    accuracies = knn_accuracies(
+        *found['queries'], bank.to(get_device(), getattr(torch, cfg.bank_dtype)), bank_labels,
+        ks=cfg.ks, temperature=cfg.temperature, distributed=True, progress=True)
+    say('')
+    return {f'k{k}_top{top}': value for k, scores in accuracies.items()
+            for top, value in scores.items()}
+
+
+def run(args: argparse.Namespace) -> None:
+    import torch
+    from mmengine.dist import get_rank
+    from mmengine.registry import init_default_scope
+
+    import mimco_mm
+    cfg = load_config(args)
+    init_default_scope(cfg.default_scope)  # where the datasets are registered
+    start_processes()
+    say = print if get_rank() == 0 else (lambda text: None)
+    started = time.time()
+    loaders = load_images(cfg)  # a missing folder is found before the checkpoint is read
+    backbone, report = load_network(cfg, args.checkpoint)
+    say(report)
+    results = evaluate(cfg, backbone, loaders, say)
+    rank = get_rank()
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    if rank != 0:
+        return
+    out = args.out or Path('work_dirs', 'knn', f'{Path(args.config).stem}_'
+                           f'{Path(args.checkpoint).stem}_{report.sha256[:8]}', 'results.json')
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(dict(
+        benchmark='knn',
+        config=args.config,
+        checkpoint=args.checkpoint,
+        checkpoint_sha256=report.sha256,
+        command=shlex.join([sys.executable, *sys.argv]),
+        seed=0,  # nothing is random
+        results=results,
+        images={part: len(loader.dataset) for part, loader in loaders.items()},
+        settings=cfg.to_dict(),
+        versions=dict(mimco_mm=mimco_mm.__version__, torch=torch.__version__),
+        seconds=round(time.time() - started, 1)), indent=2, default=str) + '\n')
+    print(f'{"k":>5}{"top-1, %":>10}{"top-5, %":>10}')
+    for k in cfg.ks:
+        print(f'{k:5}{results[f"k{k}_top1"]:10.2f}{results[f"k{k}_top5"]:10.2f}')
+    print(f'Results and settings are in {out}')
+
+
+def main() -> None:
+    args = parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    from mimco_mm.checkpoints import CheckpointError
+    from mimco_mm.datasets import BrokenImageError, LabelError
+    try:
+        run(args)
+    except (BrokenImageError, CheckpointError, LabelError, ValueError) as error:
+        sys.exit(f'error: {error}')
+
+
+if __name__ == '__main__':
+    main()

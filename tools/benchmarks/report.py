@@ -1,0 +1,46 @@
+"""Collect the results of tools/benchmarks/run.sh into one table and one plot.
+
+Writes report.md and report.png into the first work dir: the paper's figure, ours, and the
+difference, for each benchmark; what was not run says so.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
+    sys.path.insert(0, str(ROOT))
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('work_dirs', nargs='+', type=Path, metavar='WORK_DIR',
+                        help='work dirs of tools/benchmarks/run.sh, one for each checkpoint')
+    parser.add_argument('--out', type=Path,
+                        help='where report.md and report.png go (default: the first work dir)')
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    from mimco_mm.analysis import as_markdown, lines_of, plot_report, read_results, read_run
+    groups, texts = [], []
+    for folder in args.work_dirs:
+        try:
+            run = read_run(folder)
+        except FileNotFoundError as error:
+            raise SystemExit(f'error: {error}') from error
+        lines = lines_of(run, read_results(folder))
+        groups.append((f'{run["method"]} {run["network"]} {run["epochs"]}', lines))
+        texts.append(as_markdown(run, lines))
+    out = args.out or args.work_dirs[0]
+    out.mkdir(parents=True, exist_ok=True)
+    (out / 'report.md').write_text('\n'.join(texts))
+    plot_report(groups).savefig(out / 'report.png', dpi=150)
+    print('\n'.join(texts) + f'\n{out / "report.md"}, {out / "report.png"}')
+
+
+if __name__ == '__main__':
+    main()

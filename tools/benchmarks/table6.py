@@ -1,0 +1,164 @@
+"""Table 6's sweep: fine-tune one checkpoint for each pair of drop path rate and layer decay.
+
+The runs follow each other, each in a folder of its own under the work dir. What is finished is not
+done again, and a run that was interrupted is resumed: the same command goes on where it stopped.
+Prints the best top-1 accuracy of each run beside the paper's, and writes results.json.
+
+Example:
+  python tools/benchmarks/table6.py configs/benchmarks/imagenet/swin-t.py \\
+      work_dirs/mimco_swin-t/backbone_epoch_100.pth --gpus 8 --dry-run
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Network -> (drop path rate, layer decay): top-1 accuracy in percent (paper, Table 6)
+TABLE_6 = {
+    'swin-t': {(0.2, 0.75): 80.94, (0.1, 0.65): 81.58, (0.1, 0.75): 81.66, (0.1, 0.85): 81.61},
+    'swin-b': {(0.15, 0.75): 83.79, (0.2, 0.75): 83.88, (0.25, 0.75): 83.80, (0.2, 0.8): 84.04,
+               (0.2, 0.85): 83.94},
+    'vit-s': {(0.2, 0.75): 82.28, (0.1, 0.65): 82.34, (0.1, 0.75): 82.53, (0.1, 0.85): 82.49},
+    'vit-b': {(0.2, 0.65): 83.86, (0.1, 0.65): 83.89, (0.1, 0.7): 83.64, (0.1, 0.75): 83.65},
+}
+METRIC = 'accuracy/top1'
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='one of configs/benchmarks/imagenet/')
+    parser.add_argument('checkpoint', help='the pre-trained backbone')
+    parser.add_argument('--pairs', nargs='+', type=pair, metavar='DROP_PATH,LAYER_DECAY',
+                        help="e.g. 0.1,0.65 0.1,0.75 (default: the network's rows of Table 6)")
+    parser.add_argument('--gpus', type=int, default=8,
+                        help='processes of a run (default: %(default)s)')
+    parser.add_argument('--work-dir', type=Path,
+                        help='default: work_dirs/table6_CONFIG_NAME')
+    parser.add_argument('--dry-run', action='store_true', help='print the commands, and start none')
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
+                        help='more options of every run, e.g. optim_wrapper.optimizer.lr=8e-4')
+    args = parser.parse_args(argv)
+    for name, path in (('CONFIG', args.config), ('CHECKPOINT', args.checkpoint)):
+        if '://' not in path and not args.dry_run and not Path(path).is_file():
+            parser.error(f'{name}: there is no file {path} (looked in {Path.cwd()})')
+    network = Path(args.config).stem
+    if args.pairs is None:
+        if network not in TABLE_6:
+            parser.error(f'Table 6 has no {network}, but {", ".join(TABLE_6)}: give --pairs')
+        args.pairs = list(TABLE_6[network])
+    args.work_dir = args.work_dir or Path('work_dirs', f'table6_{network}')
+    return args
+
+
+def pair(text: str) -> tuple[float, float]:
+    try:
+        drop_path, decay = map(float, text.split(','))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f'expected DROP_PATH,LAYER_DECAY such as 0.1,0.75, got {text!r}') from None
+    if not (0 <= drop_path < 1 and 0 < decay <= 1):
+        raise argparse.ArgumentTypeError('expected a drop path rate from 0 to below 1 and a layer '
+                                         f'decay above 0 to 1, got {text!r}')
+    return drop_path, decay
+
+
+def folder_of(args: argparse.Namespace, drop_path: float, decay: float) -> Path:
+    return args.work_dir / f'drop-path-{drop_path:g}_layer-decay-{decay:g}'
+
+
+def command(args: argparse.Namespace, drop_path: float, decay: float) -> list[str]:
+    """The run of one pair; --resume begins it, too."""
+    return ['bash', str(ROOT / 'tools' / 'dist_train.sh'), args.config, str(args.gpus),
+            '--work-dir', str(folder_of(args, drop_path, decay)), '--resume', '--cfg-options',
+            f'model.backbone.init_cfg.checkpoint={args.checkpoint}',
+            f'model.backbone.drop_path_rate={drop_path:g}',
+            f'optim_wrapper.paramwise_cfg.layer_decay_rate={decay:g}', *args.cfg_options]
+
+
+def environment() -> dict:
+    """That of the shell, in which `python` is this Python."""
+    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ.get("PATH", "")}'
+    return {**os.environ, 'PATH': path, 'VIRTUAL_ENV': sys.prefix}
+
+
+def best_accuracy(folder: Path) -> float | None:
+    """The highest top-1 accuracy that a run logged after an epoch, which is what iBOT reports."""
+    found = [json.loads(line).get(METRIC) for file in sorted(folder.glob('*/vis_data/scalars.json'))
+             for line in file.read_text().splitlines()]
+    return max((value for value in found if value is not None), default=None)
+
+
+def run(args: argparse.Namespace) -> dict:
+    """Every pair's best accuracy; what is finished is read from its folder."""
+    results = {}
+    for drop_path, decay in args.pairs:
+        folder = folder_of(args, drop_path, decay)
+        started, done = folder / 'command.json', folder / 'finished.json'
+        line = command(args, drop_path, decay)
+        print(f'\n$ {shlex.join(line)}', flush=True)
+        if started.is_file() and json.loads(started.read_text()) != line:
+            sys.exit(f'error: {folder} belongs to another command: '
+                     f'{shlex.join(json.loads(started.read_text()))}\nChoose another --work-dir, '
+                     'or remove that folder.')
+        if not done.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            started.write_text(json.dumps(line))
+            code = subprocess.run(line, env=environment()).returncode
+            if code:
+                sys.exit(f'error: this run stopped (exit {code}); its lines above say why, and the '
+                         'same command resumes it')
+            accuracy = best_accuracy(folder)
+            if accuracy is None:
+                sys.exit(f'error: {folder} has no {METRIC} in its log: validation was off')
+            done.write_text(json.dumps({METRIC: accuracy}))
+        results[drop_path, decay] = json.loads(done.read_text())[METRIC]
+        print(f'best top-1 {results[drop_path, decay]:.2f} %', flush=True)
+    return results
+
+
+def sha256_of(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open('rb') as file:
+        for block in iter(lambda: file.read(2**20), b''):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def main() -> None:
+    args = parse_args()
+    if args.dry_run:
+        for values in args.pairs:
+            print(shlex.join(command(args, *values)))
+        return
+    results = run(args)
+    paper = TABLE_6.get(Path(args.config).stem, {})
+    print(f'\n{"drop path":>10}{"layer decay":>13}{"top-1, %":>10}{"paper":>8}')
+    for (drop_path, decay), value in results.items():
+        expected = paper.get((drop_path, decay))
+        print(f'{drop_path:10g}{decay:13g}{value:10.2f}'
+              + (f'{expected:8.2f}' if expected else f'{"-":>8}'))
+    file = Path(args.checkpoint)
+    out = args.work_dir / 'results.json'
+    partial = out.with_suffix('.partial')
+    partial.write_text(json.dumps(dict(
+        benchmark='table6',
+        config=args.config,
+        checkpoint=args.checkpoint,
+        checkpoint_sha256=sha256_of(file) if file.is_file() else None,
+        command=shlex.join([sys.executable, *sys.argv]),
+        results={f'drop_path={drop_path:g} layer_decay={decay:g}': value
+                 for (drop_path, decay), value in results.items()}), indent=2) + '\n')
+    os.replace(partial, out)
+    print(f'Results are in {out}')
+
+
+if __name__ == '__main__':
+    main()

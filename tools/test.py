@@ -1,0 +1,154 @@
+"""Test a checkpoint that tools/train.py wrote: its metrics on the config's test images."""
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.evaluator import DumpResults
+from mmengine.hooks import Hook
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.runner import Runner
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # from train: also the checkout's root
+from train import build_runner, complete_dataloader, load_config, scope_of
+
+# How many tensors an error names.
+SHOWN = 4
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file of the training, e.g. '
+                                       'configs/benchmarks/imagenet/swin-t.py')
+    parser.add_argument('checkpoint', help='what the training wrote, e.g. epoch_100.pth')
+    parser.add_argument('--work-dir', help='folder of logs and results.json (default: test/ in '
+                                           'work_dir of the config, or in work_dirs/CONFIG_NAME)')
+    parser.add_argument('--out', metavar='FILE.pkl', help='write all predictions to this file')
+    parser.add_argument('--tta', action='store_true',
+                        help='test-time augmentation, by tta_model and tta_pipeline of the config')
+    parser.add_argument('--no-pin-memory', action='store_true',
+                        help='dataloaders without pinned memory')
+    parser.add_argument('--no-persistent-workers', action='store_true',
+                        help='end the data workers after use')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='override keys of the config, e.g. '
+                             'test_dataloader.dataset.data_root=/data')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
+                        help='what started the processes')
+    parser.add_argument('--local-rank', '--local_rank', type=int, default=0,
+                        help='set by some launchers')
+    args = parser.parse_args(argv)
+    if args.out is not None and not args.out.endswith(('.pkl', '.pickle')):
+        parser.error(f'--out: expected a file that ends in .pkl, got {args.out}')
+    return args
+
+
+def merge_options(cfg: Config, args: argparse.Namespace) -> Config:
+    """Write the command line's options into the config, and leave out what only training needs."""
+    cfg.launcher = args.launcher
+    base = cfg.get('work_dir') or os.path.join('work_dirs', Path(args.config).stem)
+    cfg.work_dir = args.work_dir or os.path.join(base, 'test')
+    cfg.load_from, cfg.resume = None, False
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    missing = [key for key in ('test_dataloader', 'test_evaluator', 'model') if not cfg.get(key)]
+    if missing or cfg.get('test_cfg') is None:
+        raise SystemExit(f'error: {args.config} has no {", ".join(missing or ["test_cfg"])}: there '
+                         'is nothing to test. Expected the config of a transfer, e.g. '
+                         'configs/benchmarks/imagenet/swin-t.py')
+    if args.tta:
+        if not cfg.get('tta_model') or not cfg.get('tta_pipeline'):
+            raise SystemExit('error: --tta needs `tta_model` and `tta_pipeline` in the config')
+        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+        cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    complete_dataloader(cfg.test_dataloader, args, scope_of(cfg))
+    for key in ('train_cfg', 'train_dataloader', 'optim_wrapper', 'param_scheduler', 'val_cfg',
+                'val_dataloader', 'val_evaluator', 'auto_scale_lr'):
+        cfg[key] = None
+    cfg.model.pop('init_cfg', None)
+    return cfg
+
+
+class LoadWhole(Hook):
+    """Fills the model with a checkpoint, all of it, or refuses.
+
+    mmengine would load what fits, and judge random weights for the rest.
+    """
+
+    priority = 'LOWEST'  # when the other hooks have looked at the model
+
+    def __init__(self, path: str, content: dict) -> None:
+        self.path = path
+        self.content = content
+
+    def before_run(self, runner: Runner) -> None:
+        runner.call_hook('after_load_checkpoint', checkpoint=self.content)
+        model = runner.model
+        while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+            model = model.module
+        state = self.content.get('state_dict')
+        if not isinstance(state, dict):
+            raise refusal(self.path, 'it has no `state_dict`')
+        wanted = model.state_dict()
+        problems = {
+            'missing in it': wanted.keys() - state.keys(),
+            'unknown to the model': state.keys() - wanted.keys(),
+            'of another shape': {key for key in wanted.keys() & state.keys()
+                                 if wanted[key].shape != state[key].shape},
+        }
+        told = [f'{len(keys)} tensors are {what} ({", ".join(sorted(keys)[:SHOWN])}'
+                f'{" ..." * (len(keys) > SHOWN)})' for what, keys in problems.items() if keys]
+        if told:
+            raise refusal(self.path, '; '.join(told))
+        model.load_state_dict(state)
+        runner._has_loaded = True
+        runner.logger.info(f'Loaded all {len(state)} tensors of {self.path}')
+
+
+def refusal(path: str, reason: str) -> SystemExit:
+    return SystemExit(
+        f'error: {path} is no checkpoint of this config: {reason}. Expected what tools/train.py '
+        'wrote with it, such as epoch_100.pth, and the same options; a pre-trained backbone goes '
+        'into `model.backbone.init_cfg.checkpoint` of a training.')
+
+
+def run(args: argparse.Namespace) -> None:
+    cfg = merge_options(load_config(args.config), args)
+    from mimco_mm.checkpoints import CheckpointError, read_checkpoint
+    from mimco_mm.checkpoints.download import local_file
+    from mimco_mm.datasets import LabelError
+    try:
+        file = local_file(args.checkpoint)
+        content = read_checkpoint(file.path)
+        runner = build_runner(cfg)
+        runner.register_hook(LoadWhole(args.checkpoint, content))
+        if args.out is not None:
+            runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+        metrics = runner.test()
+    except (CheckpointError, LabelError) as error:
+        raise SystemExit(f'error: {error}') from None
+    if runner.rank == 0:
+        out = Path(cfg.work_dir, 'results.json')
+        out.write_text(json.dumps(dict(
+            benchmark=Path(args.config).resolve().parent.name,
+            config=args.config,
+            checkpoint=args.checkpoint,
+            checkpoint_sha256=file.sha256,
+            command=shlex.join([sys.executable, *sys.argv]),
+            seed=runner.seed,
+            results={name: float(value) for name, value in metrics.items()}), indent=2) + '\n')
+        runner.logger.info(f'Results are in {out}')
+
+
+def main() -> None:
+    args = parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    run(args)
+
+
+if __name__ == '__main__':
+    main()
