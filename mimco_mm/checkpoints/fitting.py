@@ -8,7 +8,7 @@ from torch import nn
 
 from .errors import CheckpointError
 from .namings import NAMINGS, StateDict, naming_of
-from .positions import is_sincos, resize_positions
+from .positions import is_embedding, is_sincos, resize_positions
 from .releases import Found
 
 # Learned for pre-training only; a backbone that reads no masks has no place for it.
@@ -51,6 +51,11 @@ def fit(network: nn.Module, found: Found, fresh: Sequence[str]) -> Fitted:
     prefix = TIMM_PREFIX if all(k.startswith(TIMM_PREFIX) for k in network.state_dict()) else ''
     wanted = {key.removeprefix(prefix): value for key, value in network.state_dict().items()}
     fixed = fixed_tensors(network, prefix)
+    rows, columns = getattr(network, 'patch_resolution', (1, 1))
+    if rows != columns and any(is_embedding(name) for name in wanted):
+        raise CheckpointError(f'The network has {rows} x {columns} position embeddings, and files '
+                              'have square grids: set a square `img_size`; the embeddings are '
+                              'interpolated to each image anyway.')
     state, naming = found.state, naming_of(wanted)
     if naming and found.naming and naming.family == found.naming.family:
         state = naming.write(state)
@@ -90,6 +95,10 @@ def check(state: StateDict, wanted: StateDict, fixed: set[str]) -> None:
         'of another shape (file -> network)': {
             f'{key} {tuple(state[key].shape)} -> {tuple(wanted[key].shape)}'
             for key in common - same_shape
+        },
+        'of another type (file -> network)': {
+            f'{key} {state[key].dtype} -> {wanted[key].dtype}' for key in common
+            if state[key].is_floating_point() != wanted[key].is_floating_point()
         },
         'not finite': {
             key for key in common

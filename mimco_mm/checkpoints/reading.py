@@ -74,14 +74,15 @@ def _read_safetensors(file: Path) -> dict:
 
 def _read_torch(file: Path) -> Any:
     """``torch.load``, with a stand-in for each foreign class, found by what torch refuses."""
-    mmap = zipfile.is_zipfile(file)
-    if mmap and _is_torchscript(file):  # torch before 2.6 would run it
+    names = _names_in_zip(file)
+    if _of_torchscript(names):  # torch before 2.6 would run it
         raise CheckpointError(_complaint(file, TypeError('TorchScript')))
     stand_ins = {}
     while len(stand_ins) <= MAX_FOREIGN_CLASSES:
         try:
             with torch.serialization.safe_globals(list(stand_ins.values())):
-                return torch.load(file, map_location='cpu', weights_only=True, mmap=mmap)
+                return torch.load(file, map_location='cpu', weights_only=True,
+                                  mmap=bool(names))
         except UnpicklingError as error:
             name, kind = _refused_class(error)
             if name is None or issubclass(stand_ins.get(name, object), kind):
@@ -122,20 +123,26 @@ def _complaint(file: Path, error: Exception) -> str:
 def _likely_cause(file: Path, start: bytes) -> str:
     if is_web_page(start):
         return ' It is a web page: the link led to a page about the file, or to an error message.'
-    if zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as archive:
-            names = archive.namelist()
-        if _is_torchscript(file):
-            return (' It is a TorchScript archive, which holds a program: take the weights of this '
-                    'network as a state dict, e.g. in safetensors.')
-        if not any(name.endswith('data.pkl') for name in names):
-            return f' It is an ordinary zip archive, of {", ".join(names[:3])}: unpack it.'
+    names = _names_in_zip(file)
+    if _of_torchscript(names):
+        return (' It is a TorchScript archive, which holds a program: take the weights of this '
+                'network as a state dict, e.g. in safetensors.')
+    if names and not any(name.endswith('data.pkl') for name in names):
+        return f' It is an ordinary zip archive, of {", ".join(names[:3])}: unpack it.'
     return ''
 
 
-def _is_torchscript(file: Path) -> bool:
-    with zipfile.ZipFile(file) as archive:
-        return any(name.endswith('constants.pkl') for name in archive.namelist())
+def _names_in_zip(file: Path) -> list[str]:
+    """What a zip archive holds; nothing, if the file is none or a damaged one."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
+        return []
+
+
+def _of_torchscript(names: list[str]) -> bool:
+    return any(name.endswith('constants.pkl') for name in names)
 
 
 def is_web_page(start: bytes) -> bool:

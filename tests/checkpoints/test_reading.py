@@ -101,15 +101,17 @@ def test_read_checkpoint__bad_file_is_refused(tmp_path, write, reason):
     assert 'weights_only' not in str(error.value)
 
 
-def test_read_checkpoint__damaged_bytes_raise_nothing_else(tmp_path):
+@pytest.mark.parametrize('zipped, share', [
+    (False, 1.), (True, 0.3)])  # of an archive, the directory
+def test_read_checkpoint__damaged_bytes_raise_nothing_else(tmp_path, zipped, share):
     path = tmp_path / 'damaged.pth'
     torch.save({'state_dict': {'w': torch.ones(2)}, 'meta': dict(epoch=1, names=['a', ('b', )])},
-               path, _use_new_zipfile_serialization=False)
+               path, _use_new_zipfile_serialization=zipped)
     content, random = path.read_bytes(), np.random.default_rng(0)
     refused = 0
     for _ in range(300):
         damaged = bytearray(content)
-        damaged[random.integers(len(damaged))] = random.integers(256)
+        damaged[-1 - random.integers(int(share * len(damaged)))] = random.integers(256)
         path.write_bytes(damaged)
         try:
             read_checkpoint(str(path))
