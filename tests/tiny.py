@@ -57,6 +57,8 @@ def config(name: str, work_dir: Path, data_root: Path, batch_size: int = 4, epoc
     cfg.param_scheduler[0].update(warmup=1, end=epochs)
     cfg.merge_from_dict(dict(
         work_dir=str(work_dir),
+        # mmengine's loggers are told apart by this name and the second in which a run began
+        experiment_name='_'.join(Path(work_dir).parts[-3:]),
         train_cfg=dict(max_epochs=epochs),
         train_dataloader=dict(
             batch_size=batch_size, num_workers=0, persistent_workers=False, pin_memory=False,

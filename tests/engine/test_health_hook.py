@@ -20,8 +20,6 @@ from mimco_mm.models import InfoNCELoss, MaskedSwinTransformer, MimCo
 from tests import tiny
 from tests.engine.test_resume import leaves
 
-pytestmark = pytest.mark.usefixtures('quick_config_text')
-
 FEATURES = {'feature_std', 'rankme'}
 
 

@@ -12,8 +12,6 @@ from mimco_mm.evaluation import extract_features, knn_accuracy, labelled_folder
 from tests import tiny
 from tests.engine.test_resume import leaves
 
-pytestmark = pytest.mark.usefixtures('quick_config_text')
-
 
 @pytest.fixture
 def run(tmp_path):

@@ -13,8 +13,6 @@ from mimco_mm.engine.stopping import TrainingStopped
 from mimco_mm.models import InfoNCELoss, MaskedSwinTransformer, MimCoDataPreprocessor
 from tests import tiny
 
-pytestmark = pytest.mark.usefixtures('quick_config_text')
-
 AT = 2  # the iteration, from 0, in which it happens: the first of the second epoch
 
 

@@ -6,7 +6,6 @@ processes share the images: torchrun --nproc-per-node=8 tools/benchmarks/knn.py 
 
 import argparse
 import json
-import os
 import shlex
 import sys
 import time
@@ -35,7 +34,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override keys of the config, e.g. ks="[10,20]" '
                              'queries.data_prefix=test')
-    parser.add_argument('--local-rank', type=int, default=0, help='set by some launchers')
     return parser.parse_args(argv)
 
 
@@ -61,34 +59,6 @@ def load_config(args: argparse.Namespace) -> Config:
         sys.exit('error: `ks` must be numbers from 1 up and `temperature` above 0, got '
                  f'ks={list(cfg.ks)} and temperature={cfg.temperature}')
     return cfg
-
-
-def start_processes() -> None:
-    """Join the other processes, if torchrun started some."""
-    import torch
-    if int(os.environ.get('WORLD_SIZE', 1)) == 1:
-        return
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
-    torch.distributed.init_process_group('gloo')  # features are exchanged on the CPU
-
-
-def load_network(cfg: Config, checkpoint: str):
-    """The config's backbone with the checkpoint's weights, and the report of the loading."""
-    import logging
-
-    from mmengine.device import get_device
-    from mmengine.logging import MMLogger
-    from mmpretrain.registry import MODELS
-
-    from mimco_mm.checkpoints import load_backbone
-    # not a line for each tensor's init
-    MMLogger.get_instance('knn').setLevel(logging.WARNING)
-    config = {key: value for key, value in cfg.model.backbone.items() if key != 'init_cfg'}
-    backbone = MODELS.build(config)
-    backbone.init_weights()  # gives fixed tensors their values
-    report = load_backbone(backbone, checkpoint, config_key='CHECKPOINT')
-    return backbone.to(get_device()), report
 
 
 def load_images(cfg: Config) -> dict:
@@ -144,18 +114,17 @@ def run(args: argparse.Namespace) -> None:
     from mmengine.registry import init_default_scope
 
     import mimco_mm
+    from mimco_mm.evaluation import join_processes, load_frozen_backbone
     cfg = load_config(args)
     init_default_scope(cfg.default_scope)  # where the datasets are registered
-    start_processes()
+    join_processes()
     say = print if get_rank() == 0 else (lambda text: None)
     started = time.time()
     loaders = load_images(cfg)  # a missing folder is found before the checkpoint is read
-    backbone, report = load_network(cfg, args.checkpoint)
+    backbone, report = load_frozen_backbone(cfg.model.backbone, args.checkpoint)
     say(report)
     results = evaluate(cfg, backbone, loaders, say)
     rank = get_rank()
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
     if rank != 0:
         return
     out = args.out or Path('work_dirs', 'knn', f'{Path(args.config).stem}_'
@@ -181,7 +150,6 @@ def run(args: argparse.Namespace) -> None:
 
 def main() -> None:
     args = parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     from mimco_mm.checkpoints import CheckpointError
     from mimco_mm.datasets import BrokenImageError, LabelError
     try:

@@ -8,7 +8,6 @@ import argparse
 import dataclasses
 import json
 import math
-import os
 import shlex
 import sys
 import time
@@ -65,38 +64,6 @@ def load_config(args: argparse.Namespace) -> Config:
                  f'got {", ".join(sorted(unknown))}')
     cfg.sets = {name: cfg.sets[name] for name in args.sets or cfg.sets}
     return cfg
-
-
-def start_processes() -> int:
-    """Join the other processes if torchrun started some; returns the rank of this one."""
-    import torch
-    if int(os.environ.get('WORLD_SIZE', 1)) == 1:
-        return 0
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
-    torch.distributed.init_process_group('gloo')  # features are exchanged on the CPU
-    return torch.distributed.get_rank()
-
-
-def load_network(cfg: Config, checkpoint: str):
-    """The config's backbone with the checkpoint's weights, and the report of the loading.
-
-    Not by the config's ``init_cfg``, for what was loaded is part of the results.
-    """
-    import logging
-
-    from mmengine.device import get_device
-    from mmengine.logging import MMLogger
-    from mmpretrain.registry import MODELS
-
-    from mimco_mm.checkpoints import load_backbone
-    # not a line for each tensor's init
-    MMLogger.get_instance('retrieval').setLevel(logging.WARNING)
-    config = {key: value for key, value in cfg.model.backbone.items() if key != 'init_cfg'}
-    backbone = MODELS.build(config)
-    backbone.init_weights()  # gives fixed tensors their values
-    report = load_backbone(backbone, checkpoint, config_key='CHECKPOINT')
-    return backbone.to(get_device()), report
 
 
 def evaluate(cfg: Config, backbone, say) -> dict:
@@ -168,19 +135,18 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     import mimco_mm
+    from mimco_mm.evaluation import join_processes, load_frozen_backbone
     cfg = load_config(args)
-    rank = start_processes()
+    rank = join_processes()
     say = print if rank == 0 else (lambda text: None)
     started = time.time()
-    backbone, report = load_network(cfg, args.checkpoint)
+    backbone, report = load_frozen_backbone(cfg.model.backbone, args.checkpoint)
     say(report)
     out = args.out or Path('work_dirs', 'retrieval', f'{Path(args.config).stem}_'
                            f'{Path(args.checkpoint).stem}_{report.sha256[:8]}.json')
     if rank == 0:
         out.parent.mkdir(parents=True, exist_ok=True)
     results = evaluate(cfg, backbone, say)
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
     if rank != 0:
         return
     out.write_text(json.dumps(without_nan(dict(

@@ -1,0 +1,41 @@
+import logging
+import os
+from typing import Mapping, Tuple
+
+import torch
+from mmengine.device import get_device
+from mmengine.logging import MMLogger
+from mmpretrain.registry import MODELS
+from torch import nn
+
+from ..checkpoints import LoadReport, load_backbone
+
+
+def join_processes() -> int:
+    """Join the other processes, if torchrun started some; returns the rank of this one.
+
+    Features are exchanged on the CPU. The group ends with the process: to destroy gloo's can hang
+    (torch 2.5) once another rank has left, and the results would not be written.
+    """
+    if int(os.environ.get('WORLD_SIZE', 1)) == 1:
+        return 0
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
+    torch.distributed.init_process_group('gloo')
+    return torch.distributed.get_rank()
+
+
+def load_frozen_backbone(backbone: Mapping, checkpoint: str) -> Tuple[nn.Module, LoadReport]:
+    """A config's backbone with the checkpoint's weights, on the device.
+
+    Not by the config's ``init_cfg``, for what was loaded is part of the results.
+
+    Raises:
+        CheckpointError: see ``load_backbone``.
+    """
+    # not a line for each tensor's init
+    MMLogger.get_instance('frozen backbone').setLevel(logging.WARNING)
+    network = MODELS.build({key: value for key, value in backbone.items() if key != 'init_cfg'})
+    network.init_weights()  # gives fixed tensors their values
+    report = load_backbone(network, checkpoint, config_key='CHECKPOINT')
+    return network.to(get_device()), report
