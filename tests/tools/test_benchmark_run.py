@@ -75,6 +75,12 @@ def test_dry_run__slurm(run, checkpoint, capsys):
     assert features[:2] == ['srun', '--partition=gpu']
 
 
+def test_dry_run__other_nodes_take_part_in_the_training_alone(run, checkpoint, capsys, monkeypatch):
+    monkeypatch.setenv('NODE_RANK', '1')
+    assert {Path(command[0]).name for command in planned(run, checkpoint, capsys)} == {
+        'dist_train.sh'}
+
+
 def test_main__what_is_finished_is_not_run_again_and_a_failure_stops_nothing(
         run, checkpoint, tmp_path, monkeypatch, capfd):
     out, log = tmp_path / 'out', tmp_path / 'log'

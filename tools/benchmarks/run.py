@@ -6,6 +6,7 @@ fails does not stop the others; the report says what was not run.
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -147,6 +148,9 @@ def main(argv: list[str] | None = None) -> None:
     work_dir = args.work_dir or Path('work_dirs/transfers',
                                      f'{checkpoint.parent.name}_{checkpoint.stem}')
     planned = commands(args, run['network'], work_dir)
+    first_node = os.environ.get('NODE_RANK', '0') == '0'
+    if not first_node:  # it takes part in the training alone
+        planned = {folder: command for folder, command in planned.items() if folder in TRAINED}
     absent = [folder for folder, command in planned.items()
               if not any(Path(word).is_file() for word in command if 'configs' in word)]
     if args.dry_run:
@@ -155,12 +159,14 @@ def main(argv: list[str] | None = None) -> None:
                   else shlex.join(command))
         return
     work_dir.mkdir(parents=True, exist_ok=True)
-    (work_dir / 'run.json').write_text(json.dumps(run, indent=2) + '\n')
+    if first_node:
+        (work_dir / 'run.json').write_text(json.dumps(run, indent=2) + '\n')
     outcomes = {folder: f'no config for {run["network"]}' if folder in absent
                 else run_one(command, work_dir / folder) for folder, command in planned.items()}
     print('\n' + '\n'.join(f'{folder}: {outcome}' for folder, outcome in outcomes.items()))
-    report = [sys.executable, str(ROOT / 'tools/benchmarks/report.py'), str(work_dir)]
-    subprocess.run(report, check=True)
+    if first_node:
+        report = [sys.executable, str(ROOT / 'tools/benchmarks/report.py'), str(work_dir)]
+        subprocess.run(report, check=True)
     if any(outcome.startswith('failed') for outcome in outcomes.values()):
         raise SystemExit(1)
 
