@@ -8,4 +8,5 @@ def quick_config_text(monkeypatch):
 
     Runs in processes of their own (tests/tools) write theirs as users do.
     """
-    monkeypatch.setattr(Config, 'pretty_text', property(lambda cfg: f'{cfg._cfg_dict!r}\n'))
+    monkeypatch.setattr(Config, 'pretty_text', property(lambda cfg: ''.join(
+        f'{key} = {value!r}\n' for key, value in cfg.to_dict().items())))

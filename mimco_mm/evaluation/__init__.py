@@ -1,5 +1,5 @@
 from .features import extract_features, labelled_folder, labelled_loader
-from .frozen_backbone import join_processes, load_frozen_backbone
+from .frozen_backbone import join_processes, leave_processes, load_frozen_backbone
 from .global_features import extract_global_features, global_feature
 from .knn import knn_accuracies, knn_accuracy, nearest_neighbours
 from .representation import feature_std, rankme
@@ -8,5 +8,6 @@ from .retrieval import ranking_scores, retrieval_scores
 __all__ = [
     'extract_features', 'extract_global_features', 'feature_std', 'global_feature',
     'join_processes', 'knn_accuracies', 'knn_accuracy', 'labelled_folder', 'labelled_loader',
-    'load_frozen_backbone', 'nearest_neighbours', 'rankme', 'ranking_scores', 'retrieval_scores'
+    'leave_processes', 'load_frozen_backbone', 'nearest_neighbours', 'rankme', 'ranking_scores',
+    'retrieval_scores'
 ]

@@ -1,5 +1,6 @@
 import logging
 import os
+import sys
 from typing import Mapping, Tuple
 
 import torch
@@ -14,8 +15,7 @@ from ..checkpoints import LoadReport, load_backbone
 def join_processes() -> int:
     """Join the other processes, if torchrun started some; returns the rank of this one.
 
-    Features are exchanged on the CPU. The group ends with the process: to destroy gloo's can hang
-    (torch 2.5) once another rank has left, and the results would not be written.
+    Features are exchanged on the CPU.
     """
     if int(os.environ.get('WORLD_SIZE', 1)) == 1:
         return 0
@@ -23,6 +23,18 @@ def join_processes() -> int:
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
     torch.distributed.init_process_group('gloo')
     return torch.distributed.get_rank()
+
+
+def leave_processes() -> None:
+    """End this process at once, and well, if there are others; call it when all is written.
+
+    To destroy gloo's group can hang once another rank has left (torch 2.5), and to leave it to the
+    interpreter's end aborts at times (torch 2.11).
+    """
+    if torch.distributed.is_initialized():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def load_frozen_backbone(backbone: Mapping, checkpoint: str) -> Tuple[nn.Module, LoadReport]:

@@ -164,10 +164,12 @@ def main() -> None:
     args = parse_args()
     from mimco_mm.checkpoints import CheckpointError
     from mimco_mm.datasets import BrokenImageError, GroundTruthError
+    from mimco_mm.evaluation import leave_processes
     try:
         run(args)
     except (BrokenImageError, CheckpointError, FileNotFoundError, GroundTruthError) as error:
         sys.exit(f'error: {error}')
+    leave_processes()
 
 
 if __name__ == '__main__':
