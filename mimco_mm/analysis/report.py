@@ -14,6 +14,7 @@ TITLES = dict(
     knn='k-NN (not in the paper)',
     linear='Linear probe (not in the paper)',
 )
+COLUMNS = 3  # panels in a row
 
 
 class Line(NamedTuple):
@@ -51,7 +52,8 @@ def as_markdown(run: dict, lines: List[Line]) -> str:
         f'# {run["method"]}, {run["network"]}, {run["epochs"]} epochs', '',
         f'- checkpoint: `{run["checkpoint"]}` (sha256 {run["sha256"][:12]})',
         f'- effective epochs: {effective if effective is not None else "unknown"}',
-        f'- seed of the pre-training: {run.get("seed")}', '',
+        f'- seed of the pre-training: {run.get("seed")}',
+        "- figures compare only where data and schedule are the benchmark's own", '',
         '| benchmark | metric | paper | ours | difference | best of all evaluations | from |',
         '|---|---|---|---|---|---|---|',
     ]
@@ -76,8 +78,11 @@ def plot_report(groups: List[Tuple[str, List[Line]]]) -> Figure:
     """
     titles = list(dict.fromkeys(line.title for _, lines in groups for line in lines
                                 if line.ours is not None or line.paper is not None))
-    figure = Figure(figsize=(3.2 * max(len(titles), 1), 3.6), layout='constrained')
-    axes = figure.subplots(1, max(len(titles), 1), squeeze=False)[0]
+    rows, columns = max(-(-len(titles) // COLUMNS), 1), min(max(len(titles), 1), COLUMNS)
+    figure = Figure(figsize=(4.4 * columns, 3.6 * rows), layout='constrained')
+    axes = figure.subplots(rows, columns, squeeze=False).flatten()
+    for axis in axes[len(titles):]:
+        axis.remove()
     width = 0.8 / (len(groups) + 1)
     for axis, title in zip(axes, titles):
         metrics = list(dict.fromkeys(line.metric for _, lines in groups for line in lines
@@ -95,10 +100,10 @@ def plot_report(groups: List[Tuple[str, List[Line]]]) -> Figure:
                              label=label, color=colour)
             axis.bar_label(drawn, fmt='%.1f', fontsize=7)
         axis.set_xticks([index + 0.4 - width / 2 for index in range(len(metrics))],
-                        [metric.replace('/', '\n') for metric in metrics], fontsize=8)
+                        metrics, fontsize=8, rotation=30, horizontalalignment='right')
         axis.set_title(title, fontsize=9)
         axis.margins(y=0.12)
     if titles:
-        axes[0].set_ylabel('%')
+        axes[0].set_ylabel('%')  # of all panels
         axes[0].legend(fontsize=8)
     return figure

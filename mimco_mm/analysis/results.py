@@ -14,6 +14,8 @@ LOGGED = dict(
     ade20k={'mIoU': ('mIoU', 1)},
 )
 BENCHMARKS = ('imagenet', 'coco', 'ade20k', 'retrieval', 'knn', 'linear')
+# Database images and queries of the revisited sets; other sets of their names have other scores.
+REVISITED = dict(roxford5k=(4993, 70), rparis6k=(6322, 70))
 
 
 class Result(NamedTuple):
@@ -82,7 +84,9 @@ def _written(folder: Path, benchmark: str, setting: str) -> Optional[Result]:
         return None
     values = json.loads(file.read_text())['results']
     if benchmark == 'retrieval':  # set -> level -> scores, with NaN as None
-        values = {f'{name}/{level}': scores['mAP'] for name, result in values.items()
+        values = {name + ('' if (result['images'], result['queries']) == REVISITED.get(name)
+                          else ' (another set)') + f'/{level}': scores['mAP']
+                  for name, result in values.items()
                   for level, scores in result['scores'].items() if scores['mAP'] is not None}
     return Result(benchmark, setting, values, values, str(file))
 

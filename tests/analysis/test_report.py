@@ -27,10 +27,10 @@ def suite(tmp_path):
     retrieval = tmp_path / 'retrieval-dino'
     retrieval.mkdir()
     (retrieval / 'results.json').write_text(json.dumps(dict(results=dict(
-        roxford5k=dict(scores=dict(easy=dict(mAP=60.), medium=dict(mAP=30.16),
-                                   hard=dict(mAP=8.))),
-        rparis6k=dict(scores=dict(easy=dict(mAP=None), medium=dict(mAP=50.),
-                                  hard=dict(mAP=20.)))))))
+        roxford5k=dict(images=4993, queries=70, scores=dict(
+            easy=dict(mAP=60.), medium=dict(mAP=30.16), hard=dict(mAP=8.))),
+        rparis6k=dict(images=135, queries=5, scores=dict(
+            easy=dict(mAP=None), medium=dict(mAP=50.), hard=dict(mAP=20.)))))))
     return tmp_path
 
 
@@ -51,6 +51,8 @@ def test_report__difference_of_ours_and_the_papers(suite):
     retrieval = 'Revisited Oxford and Paris (Table 4), dino'
     assert table[retrieval, 'roxford5k/medium'][:3] == ['30.16', '30.16', '+0.00']
     assert table[retrieval, 'roxford5k/easy'][:3] == ['', '60.00', '']
+    assert table[retrieval, 'rparis6k/hard'][:2] == ['21.31', 'not run']  # but a set of that name
+    assert table[retrieval, 'rparis6k (another set)/hard'][:3] == ['', '20.00', '']
 
 
 def test_report__what_was_not_run_says_so(suite):

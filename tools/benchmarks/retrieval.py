@@ -19,8 +19,6 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
     sys.path.insert(0, str(ROOT))
 
-# Database images and queries of the benchmark itself; other sets have other scores.
-SIZES = dict(roxford5k=(4993, 70), rparis6k=(6322, 70))
 # The paper's columns in Tables 4 and 9: (set, level)
 COLUMNS = {'ROx M': ('roxford5k', 'medium'), 'ROx H': ('roxford5k', 'hard'),
            'RPar M': ('rparis6k', 'medium'), 'RPar H': ('rparis6k', 'hard')}
@@ -98,6 +96,7 @@ def evaluate(cfg: Config, backbone, say) -> dict:
 def table(results: dict) -> str:
     """All scores, and, for the benchmark's own sets, mAP beside that of the paper."""
     from mimco_mm.analysis.paper import TABLE_4, TABLE_9
+    from mimco_mm.analysis.results import REVISITED
     lines = ['set         level     mAP    mP@1    mP@5   mP@10   queries']
     for name, result in results.items():
         for level, scores in result['scores'].items():
@@ -105,11 +104,11 @@ def table(results: dict) -> str:
             lines.append(f'{name:11} {level:6}{numbers}{scores["queries"]:10}')
     for name, result in results.items():
         size = (result['images'], result['queries'])
-        if size != SIZES.get(name):
+        if size != REVISITED.get(name):
             lines.append(f'{name} here has {size[0]} images and {size[1]} queries: not the '
                          "benchmark's own, so the paper's figures are not comparable.")
     real = [name for name, result in results.items()
-            if (result['images'], result['queries']) == SIZES.get(name)]
+            if (result['images'], result['queries']) == REVISITED.get(name)]
     columns = {title: key for title, key in COLUMNS.items() if key[0] in real}
     if columns:
         lines += ['', f'{"mAP, %":43}' + ''.join(f'{title:>8}' for title in columns)]
