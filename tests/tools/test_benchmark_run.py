@@ -70,9 +70,12 @@ def test_dry_run__a_subset_in_its_order_with_options(run, checkpoint, capsys):
 
 
 def test_dry_run__slurm(run, checkpoint, capsys):
-    training, features = planned(run, checkpoint, capsys, '--suite', 'coco,knn', '--slurm', 'gpu')
-    assert training[0].endswith('slurm_train.sh') and training[1:3] == ['gpu', 'coco']
-    assert features[:2] == ['srun', '--partition=gpu']
+    training, features = planned(run, checkpoint, capsys, '--suite', 'coco,knn', '--slurm', 'gpu',
+                                 '--gpus', '16')
+    assert training[:2] == ['env', 'GPUS=16'] and training[2].endswith('slurm_train.sh')
+    assert training[3:5] == ['gpu', 'coco']
+    assert features[:2] == ['srun', '--partition=gpu'] and '--gres=gpu:8' in features
+    assert '--nproc-per-node=8' in features
 
 
 def test_dry_run__other_nodes_take_part_in_the_training_alone(run, checkpoint, capsys, monkeypatch):

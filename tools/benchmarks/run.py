@@ -44,7 +44,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--work-dir', type=Path,
                         help='folder of all results (default: work_dirs/transfers/ and the names '
                              "of the checkpoint's folder and file)")
-    parser.add_argument('--gpus', type=int, default=8, help='processes a machine (default: 8)')
+    parser.add_argument('--gpus', type=int, default=8,
+                        help='processes a machine, with --slurm in all (default: 8)')
     parser.add_argument('--slurm', metavar='PARTITION', help='submit through srun')
     parser.add_argument('--network', choices=['swin-t', 'swin-b', 'vit-s', 'vit-b'],
                         help='whose configs to take (default: told from the checkpoint)')
@@ -107,8 +108,8 @@ def trained(args: argparse.Namespace, config: Path, folder: Path) -> list[str]:
     tail = ['--resume', '--cfg-options',
             f'model.backbone.init_cfg.checkpoint={args.checkpoint}', *args.cfg_options]
     if args.slurm:
-        return [str(ROOT / 'tools/slurm_train.sh'), args.slurm, folder.name, str(config),
-                str(folder), *tail]
+        return ['env', f'GPUS={args.gpus}', str(ROOT / 'tools/slurm_train.sh'), args.slurm,
+                folder.name, str(config), str(folder), *tail]
     return [str(ROOT / 'tools/dist_train.sh'), str(config), str(args.gpus), '--work-dir',
             str(folder), *tail]
 
@@ -117,13 +118,15 @@ def frozen(args: argparse.Namespace, tool: str, config: Path, folder: Path) -> l
     options = ['--cfg-options', *args.cfg_options] if args.cfg_options else []
     tail = [str(ROOT / 'tools/benchmarks' / tool), str(config), str(args.checkpoint), '--out',
             str(folder / 'results.json'), *options]
-    if args.slurm:
-        return ['srun', f'--partition={args.slurm}', f'--job-name={folder.name}', '--gres=gpu:1',
-                sys.executable, *tail]
-    if args.gpus == 1:
-        return [sys.executable, *tail]
-    return [sys.executable, '-m', 'torch.distributed.run', '--standalone',
-            f'--nproc-per-node={args.gpus}', *tail]
+    gpus, job = args.gpus, []
+    if args.slurm:  # one node's GPUs are enough for features
+        gpus = min(gpus, int(os.environ.get('GPUS_PER_NODE', 8)))
+        job = ['srun', f'--partition={args.slurm}', f'--job-name={folder.name}', '--ntasks=1',
+               f'--gres=gpu:{gpus}', f'--cpus-per-task={8 * gpus}']
+    if gpus == 1:
+        return [*job, sys.executable, *tail]
+    return [*job, sys.executable, '-m', 'torch.distributed.run', '--standalone',
+            f'--nproc-per-node={gpus}', *tail]
 
 
 def run_one(command: list[str], folder: Path) -> str:
