@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from modelindex.load_model_index import load
 
 ROOT = Path(__file__).parents[1]
 CONTENT = [name for name in ('tools', 'configs', 'model-index.yml') if (ROOT / name).exists()]
@@ -54,6 +55,9 @@ def test_normal_install__copies(checkout, tmp_path):
     assert installed_content(mim) == installed_content(checkout)
     assert not any(p.is_symlink() for p in [mim, *mim.rglob('*')])
     assert not (checkout / 'mimco_mm' / '.mim').exists()
+    index = load(str(mim / 'model-index.yml'))  # as mim search and mim download find it
+    assert len(index.models) and not index.check(silent=True)
+    assert not [model.config for model in index.models if not (mim / model.config).is_file()]
 
     shutil.rmtree(checkout)
     code = 'import mimco_mm; print(mimco_mm.__file__, mimco_mm.__version__)'

@@ -47,11 +47,7 @@ def config(name: str, work_dir: Path, data_root: Path, batch_size: int = 4, epoc
     for network in (cfg.model.backbone, cfg.model.get('target_generator', {}).get('backbone', {})):
         network.update(BACKBONE)
     cfg.model.backbone.drop_path_rate = 0.1
-    if 'moby' in name:
-        cfg.merge_from_dict(dict(model=dict(neck=neck(16), head=head())))
-    else:
-        cfg.merge_from_dict(dict(model=dict(
-            patch_neck=neck(16), patch_head=head(), image_neck=neck(16), image_head=head())))
+    cfg.merge_from_dict(dict(model=heads(name)))
     for transform in cfg.train_pipeline:
         shrink(transform)
     cfg.param_scheduler[0].update(warmup=1, end=epochs)
@@ -66,6 +62,18 @@ def config(name: str, work_dir: Path, data_root: Path, batch_size: int = 4, epoc
         default_hooks=dict(logger=dict(interval=1))))
     cfg.merge_from_dict(overrides)
     return cfg
+
+
+def heads(name: str) -> dict:
+    """Small heads for the model of a config."""
+    pixels = dict(in_channels=16, encoder_stride=8)
+    if 'simmim-moby' in name:
+        return dict(neck=neck(16), head=head(), decoder=pixels, pixel_head=dict(patch_size=8))
+    if 'simmim' in name:
+        return dict(neck=pixels, head=dict(patch_size=8))
+    if 'moby' in name:
+        return dict(neck=neck(16), head=head())
+    return dict(patch_neck=neck(16), patch_head=head(), image_neck=neck(16), image_head=head())
 
 
 def shrink(transform: dict) -> None:

@@ -1,10 +1,22 @@
-from .curves import plot_runs, read_scalars
+from .curves import plot_curves, plot_runs
 from .effective_epochs import effective_epochs, effective_epochs_of_config
+from .efficiency import own_points, paper_points, plot_efficiency, points_table
+from .nearest_patches import NearestPatches, features_at
 from .neighbours import plot_neighbours
+from .pattern_queries import draw_queries, parse_query
+from .patterns import Box, context_tile, mosaic, patch_box, plot_patterns
+from .pictures import picture_file
+from .records import skipped, write_record
 from .report import as_markdown, lines_of, plot_report
 from .results import read_results, read_run
+from .scalars import read_scalars
+from .tsne import check_counts, embed, plot_tsne, read_class_names
 
 __all__ = [
-    'as_markdown', 'effective_epochs', 'effective_epochs_of_config', 'lines_of',
-    'plot_neighbours', 'plot_report', 'plot_runs', 'read_results', 'read_run', 'read_scalars'
+    'Box', 'NearestPatches', 'as_markdown', 'check_counts', 'context_tile', 'draw_queries',
+    'effective_epochs', 'effective_epochs_of_config', 'embed', 'features_at', 'lines_of', 'mosaic',
+    'own_points', 'paper_points', 'parse_query', 'patch_box', 'picture_file', 'plot_curves',
+    'plot_efficiency', 'plot_neighbours', 'plot_patterns', 'plot_report', 'plot_runs', 'plot_tsne',
+    'points_table', 'read_class_names', 'read_results', 'read_run', 'read_scalars', 'skipped',
+    'write_record'
 ]

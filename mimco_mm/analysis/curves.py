@@ -1,19 +1,16 @@
-import json
-from pathlib import Path
-from typing import Dict, List
+import re
+from typing import Dict, List, Optional
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .scalars import epoch_length
 
-def read_scalars(work_dir: Path) -> List[dict]:
-    """The scalars that a run logged while training, by step; of a repeated step the last ones."""
-    by_step = {}
-    for file in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
-        for line in file.read_text().splitlines():
-            scalars = json.loads(line)
-            if 'loss' in scalars:
-                by_step[scalars['step']] = scalars
-    return [by_step[step] for step in sorted(by_step)]
+# Logged beside the quantities that a run is watched by.
+BOOKKEEPING = {'base_lr', 'data_time', 'epoch', 'iter', 'memory', 'step', 'time'}
+ORDER = ('loss', 'lr', 'momentum', 'grad_norm', 'health/', 'knn/')
+COLUMNS = 4  # panels in a row
 
 
 def plot_runs(runs: Dict[str, List[dict]], accuracies: Dict[str, float]) -> Figure:
@@ -28,8 +25,8 @@ def plot_runs(runs: Dict[str, List[dict]], accuracies: Dict[str, float]) -> Figu
     figure = Figure(figsize=(10, 4), layout='constrained')
     left, right = figure.subplots(1, 2)
     for title, scalars in runs.items():
-        steps = [s['step'] / scalars[-1]['step'] for s in scalars]
-        left.plot(steps, [s['loss'] / scalars[0]['loss'] for s in scalars], label=title)
+        steps, losses = series(scalars, 'loss')
+        left.plot(steps / steps[-1], losses / losses[0], label=title)
     left.set(xlabel='part of the training', ylabel='loss / first loss', title='Training')
     left.legend()
     bars = right.bar(list(accuracies), list(accuracies.values()), color='tab:blue')
@@ -37,3 +34,77 @@ def plot_runs(runs: Dict[str, List[dict]], accuracies: Dict[str, float]) -> Figu
     right.margins(y=0.1)
     right.set(ylabel='k-NN accuracy, %', title='Frozen features')
     return figure
+
+
+def plot_curves(runs: Dict[str, List[dict]],
+                x: str = 'iteration',
+                window: Optional[int] = None) -> Figure:
+    """A panel for each scalar, or for the two logits of a contrastive loss; a colour for each run.
+
+    Faint, the logged values; over them, their moving mean.
+
+    Args:
+        runs: title -> scalars, see ``read_scalars``.
+        x: 'iteration' or 'epoch'.
+        window: logged values that the moving mean is of; by default some 1 in 25.
+
+    Raises:
+        ValueError: ``x`` is 'epoch', and a run has logged less than two of them.
+    """
+    panels = panels_of(runs)
+    rows, columns = -(-len(panels) // COLUMNS), min(len(panels), COLUMNS)
+    figure = Figure(figsize=(3.6 * columns, 2.6 * rows + 0.4), layout='constrained')
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=True).flatten()
+    for axis in axes[len(panels):]:
+        axis.remove()
+    for number, scalars in enumerate(runs.values()):
+        scale = epoch_length(scalars) if x == 'epoch' else 1
+        for axis, names in zip(axes, panels.values()):
+            for name in names:
+                _draw(axis, *series(scalars, name), scale, window, f'C{number % 10}',
+                      '--' if name.endswith('negative_logit') else '-')
+    for axis, (panel, names) in zip(axes, panels.items()):
+        axis.set_title(panel + (', negative dashed' if len(names) > 1 else ''), fontsize=10)
+        axis.grid(alpha=0.3)
+        axis.tick_params(labelsize=8, labelbottom=True)
+    figure.supxlabel(x, fontsize=10)
+    if len(runs) > 1:
+        handles = [axes[0].plot([], [], color=f'C{number % 10}')[0] for number in range(len(runs))]
+        figure.legend(handles, list(runs), loc='outside upper center', ncols=min(len(runs), 4))
+    else:
+        figure.suptitle(next(iter(runs)))
+    return figure
+
+
+def panels_of(runs: Dict[str, List[dict]]) -> Dict[str, List[str]]:
+    """Title of a panel -> names of its scalars, of all runs, in the order in which to look."""
+    names = {name for scalars in runs.values() for line in scalars for name in line} - BOOKKEEPING
+    places = {name: next((place for place, prefix in enumerate(ORDER) if name.startswith(prefix)),
+                         len(ORDER)) for name in names}
+    panels: Dict[str, List[str]] = {}
+    for name in sorted(names, key=lambda name: (places[name], name)):
+        panel = re.sub('(positive|negative)_logit$', 'logits', name)
+        panels.setdefault(panel, []).append(name)
+    return panels
+
+
+def series(scalars: List[dict], name: str) -> tuple:
+    """Steps (N,) and values (N,) of one scalar, where it was logged."""
+    logged = [(line['step'], line[name]) for line in scalars if name in line]
+    return tuple(np.array(logged, float).reshape(-1, 2).T)
+
+
+def moving_mean(values: np.ndarray, window: int) -> np.ndarray:
+    """(N,) -> (N,): mean of the ``window`` values around each, of those that there are."""
+    ones = np.ones(max(1, min(window, len(values))))
+    return np.convolve(values, ones, 'same') / np.convolve(np.ones(len(values)), ones, 'same')
+
+
+def _draw(axis: Axes, steps: np.ndarray, values: np.ndarray, scale: float, window: Optional[int],
+          colour: str, style: str) -> None:
+    if not len(steps):
+        return
+    axis.plot(steps / scale, values, style, color=colour, alpha=0.25, linewidth=0.8)
+    window = window or 2 * (len(values) // 50) + 1  # odd ones are centred
+    axis.plot(steps / scale, moving_mean(values, window), style, color=colour, linewidth=1.5,
+              marker='.' if len(steps) < 15 else None)

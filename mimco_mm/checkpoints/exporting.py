@@ -7,7 +7,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import torch
 
-from .architecture import Architecture, SwinArchitecture, ViTArchitecture, transformers_config
+from .architecture import Architecture, SwinArchitecture, ViTArchitecture
 from .backbone_file import save_backbone, save_safetensors, save_whole
 from .describing import describe
 from .errors import CheckpointError
@@ -24,6 +24,7 @@ from .namings import (
     TransformersSwin,
     TransformersViT,
 )
+from .networks import transformers_config
 from .releases import Found
 
 
@@ -121,7 +122,10 @@ def prepare_export(checkpoint: str, library: str, heads: Optional[int] = None) -
         CheckpointError: no known Swin or ViT in it, or one that the library does not have.
     """
     about = describe(checkpoint, heads)
-    found = about.found
+    found, architecture = about.found, about.architecture
+    if isinstance(architecture, ViTArchitecture) and architecture.relative:
+        raise CheckpointError('This ViT has no position embedding, but relative positions '
+                              '(SimMIM, BEiT): such a ViT can be loaded, not exported.')
     naming = TARGETS[library].namings[found.naming.family]
     homeless = [key for key in found.state if any(re.match(p, key) for p in naming.homeless)]
     if homeless:
@@ -130,7 +134,7 @@ def prepare_export(checkpoint: str, library: str, heads: Optional[int] = None) -
     state = naming.write(unmasked(found.state))
     moves = trace(found, naming, state)
     moved = {source for move in moves for source in move.sources}
-    return Export(found, about.sha256, about.architecture, state, moves,
+    return Export(found, about.sha256, architecture, state, moves,
                   sorted(found.inside.keys() - moved))
 
 

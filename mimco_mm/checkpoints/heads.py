@@ -6,7 +6,7 @@ from torch import nn
 
 from .errors import CheckpointError
 from .namings import MMPretrainViT, Naming, StateDict
-from .positions import is_sincos
+from .positions import SHARED_BIAS, is_sincos
 
 # Width -> heads of the ViTs that DeiT, DINO, iBOT, DINOv2, MAE, CLIP and timm publish.
 PUBLISHED = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16, 1408: 16, 1536: 24}
@@ -28,12 +28,14 @@ def heads_in(state: StateDict, naming: Optional[Naming],
         return Evidence(stated, 'its meta says so')
     if naming is None or naming.family != 'ViT' or 'cls_token' not in state:
         return None
+    if SHARED_BIAS in state:
+        return Evidence(state[SHARED_BIAS].shape[1], 'its table of relative positions has so many')
     width = state['cls_token'].shape[-1]
     if 'pos_embed' in state and is_sincos(state['pos_embed']):
         return _look_up(MOCO_V3, width, "it has MoCo v3's fixed sin-cos positions")
     if isinstance(naming, MMPretrainViT):
         return None  # may be anything that a user has trained
-    return _look_up(PUBLISHED, width, f'published ViTs of width {width} with learned positions do')
+    return _look_up(PUBLISHED, width, f"published ViTs of width {width} other than MoCo v3's do")
 
 
 def _look_up(table: dict, width: int, reason: str) -> Optional[Evidence]:

@@ -13,6 +13,8 @@ from .namings import StateDict
 # (L, heads).
 EMBEDDINGS = ('pos_embed', 'absolute_pos_embed')
 BIAS_TABLE = 'relative_position_bias_table'
+# One for all blocks: SimMIM's ViT, and BEiT in pre-training.
+SHARED_BIAS = f'rel_pos_bias.{BIAS_TABLE}'
 
 
 def is_embedding(name: str) -> bool:

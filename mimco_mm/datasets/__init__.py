@@ -1,8 +1,11 @@
+from .class_sample import sample_classes
 from .ground_truth import GroundTruth, GroundTruthError, load_ground_truth
+from .image_files import ImageFiles, centre_crop, find_images, image_loader
 from .labelled_images import LabelError, LabelledImages
 from .resilient_dataset import ResilientDataset
 from .revisited import RevisitedImages, load_revisited
 from .transforms import *  # noqa: F403
 
-__all__ = ['GroundTruth', 'GroundTruthError', 'LabelError', 'LabelledImages', 'ResilientDataset',
-           'RevisitedImages', 'load_ground_truth', 'load_revisited']
+__all__ = ['GroundTruth', 'GroundTruthError', 'ImageFiles', 'LabelError', 'LabelledImages',
+           'ResilientDataset', 'RevisitedImages', 'centre_crop', 'find_images', 'image_loader',
+           'load_ground_truth', 'load_revisited', 'sample_classes']

@@ -80,7 +80,8 @@ class ResilientDataset:
         seed = np.random.SeedSequence((seed, epoch, index)).generate_state(1)[0]
         random.seed(int(seed))
         np.random.seed(seed)
-        torch.manual_seed(int(seed))
+        # torch.manual_seed would queue the seed for every kind of device too, in each sample anew
+        torch.default_generator.manual_seed(int(seed))
 
 
 def _build(config: dict) -> BaseDataset:

@@ -7,21 +7,13 @@ from mmengine.utils import track_iter_progress
 from torch import nn
 from torch.utils.data import DataLoader
 
+from ..datasets import centre_crop
+
 
 def labelled_folder(data_root: str, part: str, img_size: int, batch_size: int = 256,
                     num_workers: int = 2) -> DataLoader:
-    """The images of data_root/part/CLASS, in order, as they are when features are judged.
-
-    Images from 224 px on are resized to 8/7 of the side and cropped at the centre (256 to 224, the
-    custom of ImageNet); smaller ones are resized to the side.
-    """
-    edge = img_size * 8 // 7 if img_size >= 224 else img_size
-    pipeline = [
-        dict(type='LoadRGBImage'),
-        dict(type='ResizeEdge', scale=edge, backend='pillow', interpolation='bicubic'),
-        dict(type='CenterCrop', crop_size=img_size),
-        dict(type='PackInputs', meta_keys=('img_path', )),
-    ]
+    """The images of data_root/part/CLASS, in order, through ``centre_crop``."""
+    pipeline = [*centre_crop(img_size), dict(type='PackInputs', meta_keys=('img_path', ))]
     return labelled_loader(
         dict(type='mmpretrain.CustomDataset', data_root=data_root, data_prefix=part,
              pipeline=pipeline), batch_size, num_workers)

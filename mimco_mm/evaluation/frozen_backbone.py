@@ -1,7 +1,7 @@
 import logging
 import os
 import sys
-from typing import Mapping, Tuple
+from typing import Mapping, Optional, Tuple
 
 import torch
 from mmengine.device import get_device
@@ -9,7 +9,7 @@ from mmengine.logging import MMLogger
 from mmpretrain.registry import MODELS
 from torch import nn
 
-from ..checkpoints import LoadReport, load_backbone
+from ..checkpoints import LoadReport, describe, load_backbone, network_config
 
 
 def join_processes() -> int:
@@ -51,3 +51,25 @@ def load_frozen_backbone(backbone: Mapping, checkpoint: str) -> Tuple[nn.Module,
     network.init_weights()  # gives fixed tensors their values
     report = load_backbone(network, checkpoint, config_key='CHECKPOINT')
     return network.to(get_device()), report
+
+
+def load_described_backbone(checkpoint: str, heads: Optional[int] = None,
+                            img_size: Optional[int] = None) -> Tuple[nn.Module, LoadReport]:
+    """The backbone of any known checkpoint, built from what the file tells, on the device.
+
+    Args:
+        checkpoint: path or URL.
+        heads: attention heads of a ViT, where the file does not tell.
+        img_size: side of the images in px; the one that the network was made for by default.
+
+    Returns:
+        The network, whose last output is a map (B, C, h, w) after the final norm, in eval mode,
+        and what was loaded.
+
+    Raises:
+        CheckpointError: see ``describe``, ``network_config`` and ``load_backbone``.
+    """
+    about = describe(checkpoint, heads)
+    network, report = load_frozen_backbone(network_config(about.architecture, img_size), checkpoint)
+    network.eval()
+    return network, report

@@ -7,11 +7,8 @@ import torch
 from mmpretrain.registry import MODELS
 
 from mimco_mm.checkpoints import CheckpointError, describe, network_name, save_backbone, timm_call
-from mimco_mm.checkpoints.architecture import (
-    SwinArchitecture,
-    ViTArchitecture,
-    transformers_config,
-)
+from mimco_mm.checkpoints.architecture import SwinArchitecture, ViTArchitecture
+from mimco_mm.checkpoints.networks import transformers_config
 
 from ..reference.official import files, swin, vit
 
@@ -48,6 +45,12 @@ def test_describe__vit_in_any_format(tmp_path, write, positions):
         describe(str(path))
 
 
+def test_describe__simmims_vit_tells_its_heads_by_its_table(tmp_path):
+    path = files.simmim(tmp_path / 'a.pth', vit.random_simmim_vit(heads=3))
+    assert describe(str(path)).architecture == replace(VIT, heads=3, layer_scale=True,
+                                                       relative=True)
+
+
 @pytest.mark.parametrize('image, patch, depth, ratio', [(32, 8, 1, 2), (84, 14, 2, 4)])
 def test_describe__vit_of_another_size(tmp_path, image, patch, depth, ratio):
     state = vit.random_vit(width=24, img_size=image, patch=patch, depth=depth, mlp_ratio=ratio)
@@ -74,7 +77,7 @@ def test_describe__swin_with_a_narrow_mlp(tmp_path):
     assert about.architecture == replace(SWIN, mlp_ratio=2.)
 
 
-@pytest.mark.parametrize('positions, heads', [('learned', 6), ('mocov3', 12)])
+@pytest.mark.parametrize('positions, heads', [('learned', 6), ('mae', 6), ('mocov3', 12)])
 def test_describe__heads_of_vit_s(tmp_path, positions, heads):
     state = vit.random_vit(width=384, depth=1, img_size=32, positions=positions, mlp_ratio=1)
     path = files.dino_backbone(tmp_path / 'a.pth', state)
@@ -87,7 +90,10 @@ def test_describe__heads_of_vit_s(tmp_path, positions, heads):
 
 @pytest.mark.parametrize('state, reason', [
     ({'conv1.weight': torch.ones(2)}, 'neither a Swin nor a ViT in a known naming.*conv1.weight'),
-    (vit.random_simmim_vit(), 'relative positions'),
+    ({key: value for key, value in vit.random_simmim_vit().items() if 'rel_pos' not in key},
+     'neither a position embedding nor a table of relative positions'),
+    ({**vit.random_simmim_vit(), 'rel_pos_bias.relative_position_bias_table': torch.ones(7, 4)},
+     'has 7 rows: not those of a square grid'),
     ({**vit.random_vit(), 'pos_embed': torch.ones(1, 7, 48)}, 'no square grid')])
 def test_describe__what_has_no_architecture_that_is_known(tmp_path, state, reason):
     torch.save(state, tmp_path / 'a.pth')

@@ -81,10 +81,10 @@ def test_heads__shapes_agree_and_features_would_be_wrong(positions, right, wrong
     (files.mmpretrain_vit, 'mocov3', 'VisionTransformer', 12, 6, "MoCo v3's fixed sin-cos"),
     (timm_file, 'mocov3', 'VisionTransformer', 12, 6, "MoCo v3's fixed sin-cos positions"),
     (transformers_file, 'mocov3', 'VisionTransformer', 12, 6, "MoCo v3's fixed sin-cos positions"),
-    (files.moby, 'learned', 'VisionTransformer', 6, 12, 'published ViTs of width 384 with learned'),
-    (files.dino, 'learned', 'VisionTransformer', 6, 12, 'published ViTs of width 384 with learned'),
-    (files.ibot, 'learned', 'VisionTransformer', 6, 12, 'published ViTs of width 384 with learned'),
-    (timm_file, 'learned', 'VisionTransformer', 6, 12, 'published ViTs of width 384 with learned'),
+    (files.moby, 'learned', 'VisionTransformer', 6, 12, 'ViTs of width 384 other than MoCo'),
+    (files.dino, 'learned', 'VisionTransformer', 6, 12, 'ViTs of width 384 other than MoCo'),
+    (files.ibot, 'learned', 'VisionTransformer', 6, 12, 'ViTs of width 384 other than MoCo'),
+    (timm_file, 'learned', 'VisionTransformer', 6, 12, 'ViTs of width 384 other than MoCo'),
     (transformers_file, 'learned', 'VisionTransformer', 6, 12, 'published ViTs of width 384'),
 ])
 def test_load_backbone__other_heads_are_refused(

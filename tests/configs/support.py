@@ -14,7 +14,7 @@ from torch import nn
 CONFIGS = Path(__file__).parents[2] / 'configs'
 NAMES = sorted(path.relative_to(CONFIGS / 'pretrain').with_suffix('').as_posix()
                for path in (CONFIGS / 'pretrain').rglob('*.py')
-               if path.parent.name != 'other_teachers')
+               if path.parent.name not in ('baselines', 'other_teachers'))
 STUDENTS = [name for name in NAMES if not name.startswith('teachers/')]
 ABLATIONS = [name for name in NAMES if name.startswith('ablations/')]
 GPUS = 8

@@ -30,7 +30,7 @@ FROZEN = dict(
                                 'ibot': 'retrieval/{network}_ibot.py'}),
 )
 # the algorithm's type -> its name in the paper's tables
-METHODS = {'MoCoV3': 'MoCo v3'}
+METHODS = {'MoCoV3': 'MoCo v3', 'SimMIMMoBY': 'SimMIM + MoBY'}
 SUITE = ('imagenet', 'coco', 'ade20k', 'retrieval', 'knn', 'linear')
 
 

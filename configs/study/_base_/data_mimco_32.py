@@ -1,7 +1,7 @@
 # Section 3.3's light augmentation at 32 px; mask units of 8 px, 10 of 16 masked.
 _base_ = 'data_32.py'
 
-train_pipeline = [
+augmentation = [
     dict(type='LoadRGBImage'),
     dict(
         type='RandomResizedCrop',
@@ -10,8 +10,12 @@ train_pipeline = [
         backend='pillow',
         interpolation='bilinear'),
     dict(type='RandomFlip', prob=0.5),
+]
+pack = dict(type='PackInputs', meta_keys=('img_path', ))
+train_pipeline = [
+    *augmentation,
     dict(type='MaskGenerator', input_size=32, mask_patch_size=8, mask_ratio=0.6),
-    dict(type='PackInputs', meta_keys=('img_path', )),
+    pack,
 ]
 data_preprocessor = dict(type='MimCoDataPreprocessor')
 train_dataloader = dict(dataset=dict(dataset=dict(pipeline=train_pipeline)))

@@ -16,7 +16,7 @@ class MMPretrainViT(Naming):
 
 
 class TimmViT(Naming):
-    """The names of DeiT, MoCo v3, DINO, iBOT, DINOv2, SimMIM's ViT and timm."""
+    """The names of DeiT, MoCo v3, MAE, DINO, iBOT, DINOv2, SimMIM's ViT and timm."""
 
     name = 'timm ViT'
     family = 'ViT'
@@ -33,7 +33,7 @@ class TimmViT(Naming):
         ('blocks.{}.', 'layers.{}.'),
         ('norm.', 'ln1.'),
     )
-    ignored = (r'head', r'pre_logits\.', r'masked_embed$')
+    ignored = (r'head', r'pre_logits\.', r'masked_embed$', r'decoder_')
 
 
 class TransformersViT(Naming):

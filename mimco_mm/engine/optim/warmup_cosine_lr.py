@@ -16,7 +16,7 @@ class WarmupCosineLR(LRSchedulerMixin, _ParamScheduler):
 
     Args:
         optimizer: the wrapped optimizer.
-        warmup: warm-up steps, or epochs with ``convert_to_iter_based``.
+        warmup: warm-up steps, or epochs, and parts of them, with ``convert_to_iter_based``.
         start_ratio: first rate over the peak.
         min_ratio: last rate over the peak.
         **kwargs: ``begin``, ``end``, ``by_epoch`` and the like, see mmengine's schedulers.
@@ -24,7 +24,7 @@ class WarmupCosineLR(LRSchedulerMixin, _ParamScheduler):
 
     def __init__(self,
                  optimizer,
-                 warmup: int,
+                 warmup: float,
                  *args,
                  start_ratio: float = 0.,
                  min_ratio: float = 0.,
@@ -37,7 +37,7 @@ class WarmupCosineLR(LRSchedulerMixin, _ParamScheduler):
     @classmethod
     def build_iter_from_epoch(cls,
                               *args,
-                              warmup: int,
+                              warmup: float,
                               end: int,
                               epoch_length: int,
                               by_epoch: bool = True,
@@ -45,7 +45,7 @@ class WarmupCosineLR(LRSchedulerMixin, _ParamScheduler):
         """The schedule per iteration, from one in epochs."""
         return cls(
             *args,
-            warmup=warmup * epoch_length,
+            warmup=round(warmup * epoch_length),
             end=end * epoch_length,
             by_epoch=False,
             **kwargs)

@@ -1,4 +1,5 @@
 from .mimco import MimCo
 from .moby import MoBY
+from .simmim_moby import SimMIMMoBY
 
-__all__ = ['MimCo', 'MoBY']
+__all__ = ['MimCo', 'MoBY', 'SimMIMMoBY']

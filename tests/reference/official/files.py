@@ -198,6 +198,33 @@ def simmim(path: PathLike, encoder: dict, seed: int = 300) -> Path:
                             lr_scheduler=dict(milestones=[700]), epoch=99, config=_config(kind)))
 
 
+def mae(path: PathLike, encoder: dict, seed: int = 350) -> Path:
+    """main_pretrain.py's file: the encoder's bare names, the decoder's beside them.
+
+    The mask token is the decoder's, and has its width (models_mae.py).
+    """
+    draw, width = Draw(seed), _width(encoder)
+    tokens, pixels = encoder['pos_embed'].shape[1], encoder['patch_embed.proj.weight'][0].numel()
+    decoder: dict = {'mask_token': draw.normal(1, 1, HIDDEN),
+                     'decoder_pos_embed': draw.normal(1, tokens, HIDDEN)}
+    for name, inputs, outputs in (
+            ('decoder_embed', width, HIDDEN), ('decoder_blocks.0.attn.qkv', HIDDEN, 3 * HIDDEN),
+            ('decoder_blocks.0.attn.proj', HIDDEN, HIDDEN),
+            ('decoder_blocks.0.mlp.fc1', HIDDEN, 4 * HIDDEN),
+            ('decoder_blocks.0.mlp.fc2', 4 * HIDDEN, HIDDEN), ('decoder_pred', HIDDEN, pixels)):
+        draw.linear(decoder, name, inputs, outputs)
+    for name in ('decoder_blocks.0.norm1', 'decoder_blocks.0.norm2', 'decoder_norm'):
+        draw.norm(decoder, name, HIDDEN)
+    return _save(path, dict(model=OrderedDict({**encoder, **decoder}), epoch=1599,
+                            optimizer=_optimizer(encoder), scaler=_scaler(),
+                            args=Namespace(model='mae_vit_base_patch16', mask_ratio=0.75)))
+
+
+def mae_backbone(path: PathLike, encoder: dict) -> Path:
+    """MAE's release, mae_pretrain_vit_base.pth: the encoder alone, under 'model'."""
+    return _save(path, dict(model=OrderedDict(encoder)))
+
+
 def _classifier(encoder: dict, name: str) -> dict:
     state: dict = {}
     Draw(400).linear(state, name, _width(encoder), CLASSES)

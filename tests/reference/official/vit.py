@@ -82,11 +82,13 @@ def as_map(tokens: Tensor, rows: int, columns: int) -> Tensor:
     return tokens.reshape(len(tokens), rows, columns, -1).permute(0, 3, 1, 2).contiguous()
 
 
-def sincos_positions(width: int, rows: int, columns: int, temperature: float = 1e4) -> Tensor:
+def sincos_positions(width: int, rows: int, columns: int, temperature: float = 1e4,
+                     columns_first: bool = False) -> Tensor:
     """MoCo v3's fixed position embedding, (1, 1 + rows * columns, width), float32.
 
     The token at (r, c) gets [sin(r w), cos(r w), sin(c w), cos(c w)] for the width / 4 frequencies
-    w_i = temperature ** (-i / (width / 4)); the class token gets zeros (moco-v3 vits.py).
+    w_i = temperature ** (-i / (width / 4)); the class token gets zeros (moco-v3 vits.py). MAE's
+    has ``columns_first`` (mae util/pos_embed.py: "here w goes first").
     """
     if width % 4:
         raise ValueError(f'width {width} is not a multiple of 4')
@@ -95,10 +97,11 @@ def sincos_positions(width: int, rows: int, columns: int, temperature: float = 1
     table = [[0.0] * width]
     for r in range(rows):
         for c in range(columns):
-            table.append([math.sin(r * f) for f in frequencies]
-                         + [math.cos(r * f) for f in frequencies]
-                         + [math.sin(c * f) for f in frequencies]
-                         + [math.cos(c * f) for f in frequencies])
+            first, second = (c, r) if columns_first else (r, c)
+            table.append([math.sin(first * f) for f in frequencies]
+                         + [math.cos(first * f) for f in frequencies]
+                         + [math.sin(second * f) for f in frequencies]
+                         + [math.cos(second * f) for f in frequencies])
     return torch.tensor(table, dtype=torch.float64).float().unsqueeze(0)
 
 
@@ -106,9 +109,9 @@ def random_vit(
     width: int = 48, depth: int = 3, patch: int = 16, img_size: int = 64,
     positions: str = 'learned', layer_scale: bool = False, seed: int = 0, mlp_ratio: int = 4,
 ) -> dict:
-    """A backbone's state dict under timm's names, as DeiT, DINO and MoCo v3 save it.
+    """A backbone's state dict under timm's names, as DeiT, DINO, MoCo v3 and MAE save it.
 
-    ``positions``: 'learned' (random) or 'mocov3' (fixed sin-cos). ``layer_scale`` adds
+    ``positions``: 'learned' (random), 'mocov3' or 'mae' (fixed sin-cos). ``layer_scale`` adds
     ``blocks.i.ls1.gamma`` and ``ls2.gamma`` (width,). The number of heads leaves no trace.
     """
     draw = Draw(seed)
@@ -116,10 +119,10 @@ def random_vit(
     state = {'cls_token': draw.normal(1, 1, width)}
     if positions == 'learned':
         state['pos_embed'] = draw.normal(1, 1 + side * side, width, scale=0.5)
-    elif positions == 'mocov3':
-        state['pos_embed'] = sincos_positions(width, side, side)
+    elif positions in ('mocov3', 'mae'):
+        state['pos_embed'] = sincos_positions(width, side, side, columns_first=positions == 'mae')
     else:
-        raise ValueError(f"positions is 'learned' or 'mocov3', not {positions!r}")
+        raise ValueError(f"positions is 'learned', 'mocov3' or 'mae', not {positions!r}")
     draw.patch_map(state, 'patch_embed.proj', width, patch)
     for i in range(depth):
         name = f'blocks.{i}'

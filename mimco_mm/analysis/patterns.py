@@ -1,0 +1,74 @@
+"""Figure 4 of the paper: the patches of other images that are most similar to a query patch."""
+
+from typing import Dict, List, NamedTuple, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+ORANGE, OPACITY = (200, 100, 0), 127 / 255  # iBOT's drawing
+CONTEXT = 80  # px of the image shown around each patch (paper section 5; iBOT)
+GAP = 4  # px between tiles
+
+
+class Box(NamedTuple):
+    """A patch of an image, in px."""
+
+    left: int
+    top: int
+    side: int
+
+
+def patch_box(patch: int, stride: int, img_size: int) -> Box:
+    """Where a patch of ``stride`` px is, of those that are numbered row by row."""
+    row, column = divmod(patch, img_size // stride)
+    return Box(column * stride, row * stride, stride)
+
+
+def context_tile(image: np.ndarray, box: Box, context: int = CONTEXT) -> np.ndarray:
+    """The patch in orange in the centre of its surroundings, black where the image ends.
+
+    Args:
+        image: (H, W, 3) uint8, RGB.
+        box: of the patch.
+        context: side of the tile in px, not below that of the patch.
+    """
+    left, top, side = box
+    margin = (context - side) // 2
+    tile = np.pad(image, ((context, context), (context, context), (0, 0)))[
+        context + top - margin:, context + left - margin:][:context, :context].copy()
+    patch = tile[margin:margin + side, margin:margin + side]
+    patch[:] = np.rint((1 - OPACITY) * patch + OPACITY * np.array(ORANGE))
+    return tile
+
+
+def mosaic(tiles: Sequence[np.ndarray], places: int) -> np.ndarray:
+    """Tiles (s, s, 3) row by row in a square of ``places``, the first one, the query, framed."""
+    side, columns = len(tiles[0]), int(np.ceil(places**0.5))
+    rows = -(-places // columns)
+    whole = np.full((rows * (side + GAP) + GAP, columns * (side + GAP) + GAP, 3), 255, np.uint8)
+    whole[:side + 2 * GAP, :side + 2 * GAP] = 0
+    for number, tile in enumerate(tiles):
+        top, left = (GAP + (side + GAP) * place for place in divmod(number, columns))
+        whole[top:top + side, left:left + side] = tile
+    return whole
+
+
+def plot_patterns(mosaics: Dict[str, List[np.ndarray]], queries: Sequence[str]) -> Figure:
+    """A column for each model and a row for each query.
+
+    Args:
+        mosaics: title -> mosaic of each query, see ``mosaic``.
+        queries: what the rows are called.
+    """
+    figure = Figure(figsize=(3.4 * len(mosaics) + 0.3, 3.4 * len(queries) + 0.3),
+                    layout='constrained')
+    axes = figure.subplots(len(queries), len(mosaics), squeeze=False)
+    for column, (title, panels) in zip(axes.T, mosaics.items()):
+        column[0].set_title(title, fontsize=11)
+        for axis, panel in zip(column, panels):
+            axis.imshow(panel, interpolation='none')
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+    for axis, name in zip(axes[:, 0], queries):
+        axis.set_ylabel(name, fontsize=8)
+    return figure

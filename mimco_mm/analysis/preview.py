@@ -1,0 +1,100 @@
+"""Training images, their masks, and maps over them."""
+
+from typing import Dict, Optional, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+GREY = 128
+SHADE = np.array((214, 39, 40))  # red, half of which covers a masked patch
+SIDE = 1.7  # of an image in the figure, inches
+LONGEST_TITLE = 24
+
+
+def expand(mask: np.ndarray, grid: Sequence[int]) -> np.ndarray:
+    """(N, h, w) -> (N, H, W) of a finer ``grid``, each cell repeated."""
+    rows, columns = (fine // coarse for fine, coarse in zip(grid, mask.shape[1:]))
+    return mask.repeat(rows, 1).repeat(columns, 2)
+
+
+def shade_masked(images: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Images (N, H, W, 3) uint8 with the masked patches, mask (N, h, w) bool, under red glass."""
+    covered = expand(mask, images.shape[1:3])[..., None]
+    return np.where(covered, (images + SHADE) // 2, images).astype(np.uint8)
+
+
+def hide_masked(images: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The same with the masked patches in plain grey: what is left for the student to see."""
+    covered = expand(mask, images.shape[1:3])[..., None]
+    return np.where(covered, GREY, images).astype(np.uint8)
+
+
+def mean_similarity(similarity: np.ndarray, mask: Optional[np.ndarray]) -> Dict[str, float]:
+    """Means of maps (N, H, W) over their 'masked' and 'visible' positions, or over 'all'."""
+    if mask is None:
+        return dict(all=float(similarity.mean()))
+    masked = expand(mask, similarity.shape[1:])
+    parts = dict(masked=similarity[masked], visible=similarity[~masked])
+    return {name: float(values.mean()) for name, values in parts.items() if len(values)}
+
+
+def in_words(means: Dict[str, float]) -> str:
+    """'masked 0.31, visible 0.45'"""
+    return ', '.join(f'{name} {value:.2f}' for name, value in means.items())
+
+
+def plot_preview(rows: Dict[str, np.ndarray],
+                 names: Sequence[str],
+                 title: str,
+                 similarity: Optional[np.ndarray] = None,
+                 mask: Optional[np.ndarray] = None) -> Figure:
+    """A column for each image, a row for each way to look at it, and below them similarity maps.
+
+    Args:
+        rows: title -> images (N, H, W, 3) uint8.
+        names: of the images.
+        title: of the figure.
+        similarity: (N, h, w), drawn over the first row's images with one scale for all.
+        mask: (N, h', w') bool, outlined in these maps.
+    """
+    count = len(names)
+    height = len(rows) + (similarity is not None)
+    around = 0.6 if similarity is None else 1.4  # titles, colour bar
+    figure = Figure(figsize=(max(SIDE * count + 0.4, 5), SIDE * height + around),
+                    layout='constrained')
+    axes = figure.subplots(height, count, squeeze=False)
+    for row, (label, images) in zip(axes, rows.items()):
+        for axis, image in zip(row, images):
+            axis.imshow(image)
+        row[0].set_ylabel(label)
+    for axis, name in zip(axes[0], names):
+        axis.set_title(name if len(name) <= LONGEST_TITLE else f'...{name[3 - LONGEST_TITLE:]}',
+                       fontsize=8)
+    if similarity is not None:
+        _draw_maps(figure, axes, next(iter(rows.values())), similarity, mask)
+    for axis in axes.flatten():
+        axis.set(xticks=[], yticks=[])
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def _draw_maps(figure: Figure, axes: np.ndarray, images: np.ndarray, similarity: np.ndarray,
+               mask: Optional[np.ndarray]) -> None:
+    """The last row: the image in grey, the map over it, the mask's outline, the means."""
+    height, width = images.shape[1:3]
+    axes[-1, 0].set_ylabel('similarity')
+    for index, axis in enumerate(axes[-1]):
+        axis.imshow(images[index].mean(-1), cmap='gray', vmin=0, vmax=255)
+        drawn = axis.imshow(similarity[index], cmap='viridis', alpha=0.7, vmin=similarity.min(),
+                            vmax=similarity.max(), extent=(-.5, width - .5, height - .5, -.5))
+        one = slice(index, index + 1)
+        if mask is not None:
+            axis.contour(expand(mask[one], (height, width))[0], [0.5], colors='white',
+                         linewidths=1)
+        axis.set_title(in_words(mean_similarity(similarity[one], mask if mask is None
+                                                else mask[one])), fontsize=8)
+    figure.colorbar(drawn, ax=axes, location='bottom', shrink=0.4, aspect=40,
+                    ticks=MaxNLocator(5),
+                    label='cosine similarity of student and teacher'
+                          + ('' if mask is None else "; white: the mask's outline"))

@@ -1,0 +1,132 @@
+"""Figure 3 of the paper: features of some classes in two dimensions, and what the picture shows."""
+
+from pathlib import Path
+from typing import Dict, NamedTuple, Sequence
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from sklearn.manifold import TSNE
+from sklearn.metrics import silhouette_score
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import normalize
+
+COLUMNS = 4  # panels in a row
+
+
+class Embedding(NamedTuple):
+    """Features in two dimensions, and how well their own dimensions separate the classes.
+
+    Attributes:
+        points: (N, 2).
+        knn: leave-one-out accuracy in percent, see ``leave_one_out_accuracy``.
+        silhouette: mean silhouette by cosine distance, from -1 to 1; 0 where classes overlap.
+    """
+
+    points: np.ndarray
+    knn: float
+    silhouette: float
+
+
+def embed(features: np.ndarray, labels: np.ndarray, k: int = 20, perplexity: float = 30.,
+          seed: int = 0) -> Embedding:
+    """t-SNE (van der Maaten and Hinton 2008) of features of unit length, and its two numbers.
+
+    Args:
+        features: (N, C).
+        labels: (N,), of two classes at least.
+        k: neighbours that vote.
+        perplexity: of t-SNE.
+        seed: of t-SNE; its start is the first two principal components.
+
+    Raises:
+        ValueError: too few images or classes.
+    """
+    check_counts(labels, k, perplexity)
+    unit = normalize(features)
+    tsne = TSNE(perplexity=perplexity, init='pca', learning_rate='auto', random_state=seed)
+    return Embedding(tsne.fit_transform(unit), leave_one_out_accuracy(unit, labels, k),
+                     float(silhouette_score(unit, labels, metric='cosine')))
+
+
+def check_counts(labels: np.ndarray, k: int, perplexity: float) -> None:
+    """Raise ValueError where t-SNE or the numbers are not defined."""
+    classes, count = len(np.unique(labels)), len(labels)
+    if not 2 <= classes < count:
+        raise ValueError(f'{count} images of {classes} classes: expected two classes at least, and '
+                         'more images than classes.')
+    if count <= perplexity:
+        raise ValueError(f'{count} images are too few for a perplexity of {perplexity:g}, which '
+                         'must be smaller: lower --perplexity, or take more --images-per-class.')
+    if count <= k:
+        raise ValueError(f'{count} images are too few for {k} neighbours of each: lower --k, or '
+                         'take more --images-per-class.')
+
+
+def leave_one_out_accuracy(features: np.ndarray, labels: np.ndarray, k: int) -> float:
+    """Percent of images whose k nearest others, by cosine similarity, have mostly their class.
+
+    Votes count the same; of equally many, the first class in order wins.
+
+    Args:
+        features: (N, C).
+        labels: (N,).
+        k: below N.
+    """
+    classes, numbers = np.unique(labels, return_inverse=True)
+    index = NearestNeighbors(n_neighbors=k, metric='cosine').fit(features)
+    voters = numbers[index.kneighbors(return_distance=False)]  # of none is it its own neighbour
+    votes = (voters[:, :, None] == np.arange(len(classes))).sum(1)
+    return 100. * float((votes.argmax(1) == numbers).mean())
+
+
+def plot_tsne(embeddings: Dict[str, Embedding], labels: Dict[str, np.ndarray],
+              names: Sequence[str], k: int) -> Figure:
+    """A panel for each model, under each its numbers, and one legend for all.
+
+    Args:
+        embeddings: title -> embedding.
+        labels: title -> (N,), places in ``names``.
+        names: of the classes.
+        k: that the accuracies are of.
+    """
+    columns = min(len(embeddings), COLUMNS)
+    rows = -(-len(embeddings) // columns)
+    in_line = min(len(names), 2 + columns)  # of the legend
+    figure = Figure(figsize=(max(3.4 * columns, 5), 4.1 * rows + 0.2 * -(-len(names) // in_line)),
+                    layout='constrained')
+    axes = figure.subplots(rows, columns, squeeze=False).flatten()
+    for axis in axes[len(embeddings):]:
+        axis.remove()
+    colours = (colormaps['tab10'].colors if len(names) <= 10
+               else colormaps['turbo'](np.linspace(0, 1, len(names))))
+    for axis, (title, embedding) in zip(axes, embeddings.items()):
+        for number, name in enumerate(names):
+            points = embedding.points[labels[title] == number]
+            axis.scatter(*points.T, s=12, color=colours[number], linewidths=0, label=name)
+        axis.set(xticks=[], yticks=[], title=title)
+        axis.set_xlabel(f'{k}-NN {embedding.knn:.1f} %, silhouette {embedding.silhouette:.3f}')
+        axis.set_box_aspect(1)
+    handles, texts = axes[0].get_legend_handles_labels()
+    figure.legend(handles, texts, loc='outside lower center', ncols=in_line,
+                  fontsize=9, markerscale=2, frameon=False, handletextpad=0.1, columnspacing=1.2)
+    return figure
+
+
+def read_class_names(file: Path) -> Dict[str, str]:
+    """Class folder -> name, of lines ``FOLDER NAME``; of several names in a line the first.
+
+    ImageNet's own list, LOC_synset_mapping.txt, has this form.
+
+    Raises:
+        ValueError: a line without a name.
+    """
+    names = {}
+    for number, line in enumerate(file.read_text().splitlines(), 1):
+        folder, _, name = line.strip().partition(' ')
+        name = name.split(',')[0].strip()
+        if folder and not name:
+            raise ValueError(f'{file}, line {number}: expected FOLDER NAME, got {line!r}.')
+        if folder:
+            names[folder] = name
+    return names

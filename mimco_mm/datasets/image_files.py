@@ -1,0 +1,97 @@
+"""Images by their paths alone, as a frozen network sees them."""
+
+import os
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Sequence, Tuple, Union
+
+import numpy as np
+import torch
+from mmpretrain.registry import TRANSFORMS
+from torch.utils.data import DataLoader, Dataset
+
+from .transforms import BrokenImageError
+
+SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.webp')
+
+
+def find_images(folder: Union[str, Path]) -> List[str]:
+    """Paths of all images under a folder, at any depth and through links, in order.
+
+    Raises:
+        FileNotFoundError: there are none.
+    """
+    found = [os.path.join(parent, name) for parent, _, names in os.walk(folder, followlinks=True)
+             for name in names if name.lower().endswith(SUFFIXES)]
+    if not found:
+        raise FileNotFoundError(f'There are no images ({", ".join(SUFFIXES)}) under {folder} '
+                                f'(seen from {Path.cwd()}).')
+    return sorted(found)
+
+
+def centre_crop(img_size: int) -> List[dict]:
+    """The transforms of an image that is judged, not trained on: (img_size, img_size, 3), BGR.
+
+    Images from 224 px on are resized to 8/7 of the side and cropped at the centre (256 to 224, the
+    custom of ImageNet); smaller ones are resized to the side.
+    """
+    edge = img_size * 8 // 7 if img_size >= 224 else img_size
+    return [
+        dict(type='LoadRGBImage'),
+        dict(type='ResizeEdge', scale=edge, backend='pillow', interpolation='bicubic'),
+        dict(type='CenterCrop', crop_size=img_size),
+    ]
+
+
+class ImageBatch(NamedTuple):
+    """Some images of a list.
+
+    Attributes:
+        rows: (B,), their places in the list, ascending.
+        pixels: (B, 3, H, W) uint8, BGR.
+        broken: path -> why it cannot be read; such images are in neither of the others.
+    """
+
+    rows: torch.Tensor
+    pixels: torch.Tensor
+    broken: Dict[str, str]
+
+
+class ImageFiles(Dataset):
+    """The images of ``paths``, through ``centre_crop``.
+
+    An item is (row, pixels (H, W, 3) uint8, BGR), or, of a file that cannot be read, (row, why).
+    """
+
+    def __init__(self, paths: Sequence[str], img_size: int) -> None:
+        self.paths = list(paths)
+        self.img_size = img_size
+        self.transforms = [TRANSFORMS.build(config) for config in centre_crop(img_size)]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, row: int) -> Tuple[int, Union[np.ndarray, str]]:
+        results = dict(img_path=self.paths[row])
+        try:
+            for transform in self.transforms:
+                results = transform(results)
+        except BrokenImageError as error:
+            return row, str(error)
+        return row, np.ascontiguousarray(results['img'])
+
+    def collate(self, items: Sequence[Tuple[int, Union[np.ndarray, str]]]) -> ImageBatch:
+        whole = [(row, pixels) for row, pixels in items if not isinstance(pixels, str)]
+        pixels = torch.empty(len(whole), self.img_size, self.img_size, 3, dtype=torch.uint8)
+        for place, (_, image) in enumerate(whole):
+            pixels[place] = torch.from_numpy(image)
+        return ImageBatch(
+            torch.tensor([row for row, _ in whole], dtype=torch.long),
+            pixels.permute(0, 3, 1, 2),
+            {self.paths[row]: why for row, why in items if isinstance(why, str)})
+
+
+def image_loader(paths: Sequence[str], img_size: int, batch_size: int = 64,
+                 num_workers: int = 2) -> DataLoader:
+    """``ImageBatch`` after ``ImageBatch`` of all ``paths``, in their order."""
+    images = ImageFiles(paths, img_size)
+    return DataLoader(images, batch_size, num_workers=num_workers, collate_fn=images.collate)

@@ -1,0 +1,46 @@
+"""Feature maps of frozen backbones, batch by batch, of images that may be broken."""
+
+from typing import Dict, Iterator, Tuple
+
+import torch
+from mmengine.device import get_device
+from mmengine.utils import track_iter_progress
+from mmpretrain.registry import MODELS
+from torch import nn
+from torch.utils.data import DataLoader
+
+# ImageNet's, in RGB, of 255: all the checkpoints that are known were trained with it, CLIP apart.
+NORMALISATION = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
+Maps = Dict[str, torch.Tensor]
+
+
+@torch.no_grad()
+def feature_maps(networks: Dict[str, nn.Module], loader: DataLoader, broken: Dict[str, str],
+                 progress: bool = True) -> Iterator[Tuple[torch.Tensor, Maps]]:
+    """The last map of each network for each batch of images, which are decoded once for all.
+
+    Args:
+        networks: title -> backbone in eval mode, see ``load_described_backbone``.
+        loader: see ``image_loader``.
+        broken: gets path -> reason of the images that cannot be read, and are left out.
+        progress: whether to show a bar with the time that is left.
+
+    Yields:
+        Rows (B,) in the loader's list, and title -> map (B, C, h, w) on the network's device.
+
+    Raises:
+        ValueError: features that are not finite.
+    """
+    preprocessor = MODELS.build(dict(type='ClsDataPreprocessor', **NORMALISATION))
+    preprocessor = preprocessor.to(get_device())
+    for batch in track_iter_progress((loader, len(loader))) if progress else loader:
+        broken.update(batch.broken)
+        if len(batch.rows) == 0:
+            continue
+        images = preprocessor(dict(inputs=batch.pixels))['inputs']
+        maps = {title: network(images)[-1].float() for title, network in networks.items()}
+        for title, found in maps.items():
+            if not found.isfinite().all():
+                raise ValueError(f'Features of {title} are not finite: its weights are damaged or '
+                                 'diverged.')
+        yield batch.rows, maps

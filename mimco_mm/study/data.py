@@ -1,0 +1,51 @@
+"""The images of the small study: CIFAR-10, or any labelled folders like it, and parts of them."""
+
+import os
+from pathlib import Path
+
+from mmengine.utils import track_iter_progress
+
+PARTS = ('train', 'test')
+
+
+def write_cifar10(root: Path, download: bool = True) -> None:
+    """Write CIFAR-10 as root/{train,test}/CLASS/N.png, by torchvision, which fetches it.
+
+    ``root`` appears when all images are written, so that half a set is never used.
+    """
+    from torchvision.datasets import CIFAR10
+    unfinished = root.with_name(f'{root.name}.unfinished')
+    for part in PARTS:
+        images = CIFAR10(str(root.parent), train=part == 'train', download=download)
+        for name in images.classes:
+            (unfinished / part / name).mkdir(parents=True, exist_ok=True)
+        samples = (images[index] for index in range(len(images)))
+        for index, (image, label) in enumerate(track_iter_progress((samples, len(images)))):
+            image.save(unfinished / part / images.classes[label] / f'{index:05d}.png')
+        print()
+    unfinished.rename(root)
+
+
+def write_subset(source: Path, target: Path, train: int, test: int) -> None:
+    """Links in target/{train,test}/CLASS to the first images of each class, by name.
+
+    Raises:
+        FileNotFoundError: source/train or source/test has no folders of images.
+    """
+    classes = {part: sorted(path for path in (source / part).glob('*') if path.is_dir())
+               for part in PARTS}
+    names = {part: [path.name for path in paths] for part, paths in classes.items()}
+    if not names['train'] or names['train'] != names['test']:
+        raise FileNotFoundError(
+            f'Expected a folder of images for each class, the same ones in {source}/train and '
+            f'{source}/test; found {len(names["train"])} and {len(names["test"])} folders. Name '
+            'another root with --data-root, or fetch CIFAR-10 with --download.')
+    unfinished = target.with_name(f'{target.name}.unfinished')
+    for part, count in zip(PARTS, (train, test)):
+        for folder in classes[part]:
+            to = unfinished / part / folder.name
+            to.mkdir(parents=True, exist_ok=True)
+            for file in sorted(folder.iterdir())[:count]:
+                if not os.path.lexists(to / file.name):
+                    os.symlink(file.resolve(), to / file.name)
+    unfinished.rename(target)

@@ -1,0 +1,125 @@
+"""What the documents name is there: files, classes and functions, config keys, options."""
+
+import ast
+import functools
+import inspect
+import re
+from pathlib import Path
+from typing import Iterator, Tuple
+
+import pytest
+from mmengine.config import Config
+from mmpretrain.registry import DATASETS, HOOKS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
+
+import mimco_mm.engine
+import mimco_mm.models  # noqa: F401  what is registered
+
+from .support import ROOT
+
+DEFAULT_CONFIG = 'configs/pretrain/mimco_swin-t.py'
+RUN_KEYS = {'load_from'}  # of mmengine's Runner, wherever no config sets them
+REGISTRIES = (DATASETS, HOOKS, MODELS, OPTIM_WRAPPERS, TRANSFORMS)
+Cells = Tuple[str, ...]
+
+
+def rows(name: str, heading: str) -> Iterator[Cells]:
+    """Cells of the tables of a document whose first cell of the head is ``heading``."""
+    for table in re.findall(r'(?:^\|.*\n)+', (ROOT / 'docs' / name).read_text(), re.MULTILINE):
+        head, _, *lines = table.splitlines()
+        if heading in head:
+            yield from (tuple(cell.strip() for cell in line.strip('|').split('|'))
+                        for line in lines)
+
+
+def tokens(cell: str) -> list:
+    return re.findall(r'`([^`]+)`', cell)
+
+
+def is_path(token: str) -> bool:
+    return '/' in token and ' ' not in token
+
+
+MAP = [row for row in rows('paper_map.md', 'code') if len(row) == 4]
+SWITCHES = [row[-1] for row in rows('open_questions.md', 'switch')]
+
+
+@functools.cache
+def names_in(path: str) -> set:
+    """'Class', 'Class.method' and 'function' of a file."""
+    names = set()
+    for node in ast.parse((ROOT / path).read_text()).body:
+        names.add(getattr(node, 'name', None))
+        names |= {f'{node.name}.{part.name}' for part in getattr(node, 'body', [])
+                  if isinstance(node, ast.ClassDef) and hasattr(part, 'name')}
+    return names
+
+
+@functools.cache
+def config(path: str) -> Config:
+    return Config.fromfile(ROOT / path)
+
+
+def has_key(value, path: str) -> bool:
+    """Whether a config sets this key, or the class that takes it has such an argument."""
+    *parents, last = path.split('.')
+    for part in parents:
+        value = value[int(part) if part.isdigit() else part]
+    if isinstance(value, (list, tuple)):
+        return int(last) < len(value)
+    if last in value or (not parents and last in RUN_KEYS):
+        return True
+    kinds = [registry.get(value['type']) for registry in REGISTRIES if 'type' in value]
+    return any(last in inspect.signature(cls.__init__).parameters
+               for kind in kinds if kind for cls in inspect.getmro(kind))
+
+
+def check_settings(cell: str) -> None:
+    """Every config, key and command-line option of a cell: those of the file before them."""
+    before = DEFAULT_CONFIG
+    for token in tokens(cell):
+        if is_path(token):
+            assert (ROOT / token).is_file(), token
+            before = token
+        elif token.startswith('--'):
+            assert f"'{token}'" in (ROOT / before).read_text(), f'{before} {token}'
+        else:
+            assert has_key(config(before), token.split('=')[0]), f'{before} {token}'
+
+
+def test_tables__are_read():
+    assert len(MAP) >= 40 and len(SWITCHES) >= 60  # and none is lost by its form
+
+
+@pytest.mark.parametrize('row', MAP, ids=lambda row: row[0][:50])
+def test_paper_map__names_what_is_there(row):
+    _, code, settings, tests = row
+    files = [token for token in tokens(code) if is_path(token)]
+    for token in tokens(code):
+        if is_path(token):
+            assert (ROOT / token).is_file(), token
+        elif not any(token in names_in(path) for path in files):
+            assert MODELS.get(token) is not None, f'{token} is neither in {files} nor registered'
+    check_settings(settings)
+    assert tokens(tests), 'no test'
+    for path in tokens(tests):
+        assert 'def test_' in (ROOT / path).read_text(), path
+
+
+@pytest.mark.parametrize('cell', SWITCHES, ids=lambda cell: cell[:50])
+def test_open_questions__switches_exist(cell):
+    assert cell == 'none' or tokens(cell)
+    check_settings(cell)
+
+
+@pytest.mark.parametrize('name', sorted(path.name for path in (ROOT / 'docs').glob('*.md')))
+def test_documents__link_to_what_is_there(name):
+    text = (ROOT / 'docs' / name).read_text()
+    links = re.findall(r'\]\(([^)#:\s]+)(?:#[^)]*)?\)', text)
+    assert [link for link in links if not (ROOT / 'docs' / link).exists()] == []
+
+
+@pytest.mark.parametrize('name', ['paper_map.md', 'open_questions.md', 'tables.md'])
+def test_documents__name_files_that_are_there(name):
+    text = (ROOT / 'docs' / name).read_text()
+    paths = re.findall(r'(?<![\w/.])(?:configs|docs|mimco_mm|tests|tools)/[\w/.-]*\.\w+', text)
+    assert [path for path in paths if not Path(ROOT, path).is_file()] == []

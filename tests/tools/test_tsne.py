@@ -1,0 +1,119 @@
+"""Figure 3's command from images to picture and JSON."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mimco_mm.analysis import embed
+from tests.benchmarks import classifiers as small
+
+from . import analysis_tools
+
+CLASSES = ('n01', 'n02', 'n03')
+
+
+@pytest.fixture(scope='module')
+def tsne():
+    return analysis_tools.tool('tsne')
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Folder of data/val/CLASS, of checkpoints, and the arguments that suit them."""
+    small.write_images(tmp_path / 'data', 8, CLASSES, ['val'])
+    checkpoints = analysis_tools.write_checkpoints(tmp_path)
+    return tmp_path, [*checkpoints, '--data', str(tmp_path / 'data' / 'val'), '--num-workers', '0',
+                      '--num-classes', '3', '--k', '3', '--perplexity', '5', '--batch-size', '7',
+                      '--out', str(tmp_path / 'new' / 'figure.png')]
+
+
+def pixels_of(path: str) -> np.ndarray:
+    image = Image.open(path)  # a square of 40 px
+    return np.asarray(image.resize((32, 32), Image.BICUBIC))
+
+
+def test_tsne__numbers_equal_single_images(made, tsne, capsys):
+    folder, arguments = made
+    (folder / 'names.txt').write_text('n01 tench, Tinca tinca\nn03 hen\n')
+    (folder / 'data' / 'val' / 'n02' / '3.png').write_bytes(b'no image')
+    tsne.main([*arguments, '--seed', '4', '--names', str(folder / 'names.txt')])
+    printed = capsys.readouterr().out
+    written = json.loads((folder / 'new' / 'figure.json').read_text())
+    assert list(written['broken']) == [str(folder / 'data' / 'val' / 'n02' / '3.png')]
+    assert '1 images cannot be read and were skipped' in printed and 'n02/3.png' in printed
+    assert {name: (c['name'], len(c['images'])) for name, c in written['classes'].items()} == dict(
+        n01=('tench', 8), n02=('n02', 8), n03=('hen', 8))
+    paths = [path for c in written['classes'].values() for path in c['images']
+             if path not in written['broken']]
+    labels = np.repeat(range(3), [8, 7, 8])
+    for title, family in (('A Swin', 'swin'), ('A ViT', 'vit')):
+        built = analysis_tools.network(folder, family)
+        features = np.stack([analysis_tools.map_of(built, pixels_of(path)).mean((1, 2)).numpy()
+                             for path in paths])
+        expected, found = embed(features, labels, 3, 5, seed=4), written['models'][title]
+        assert found['knn_accuracy'] == pytest.approx(expected.knn)
+        assert found['silhouette'] == pytest.approx(expected.silhouette, abs=1e-4)
+        assert found['labels'] == labels.tolist() and np.shape(found['points']) == (23, 2)
+        assert found['img_size'] == 32
+        assert found['checkpoint']['sha256'] == hashlib.sha256(
+            (folder / f'{family}.pth').read_bytes()).hexdigest()
+        assert f'{title:6}{expected.knn:12.2f}{found["silhouette"]:12.3f}' in printed
+    assert (written['settings']['seed'], written['settings']['k']) == (4, 3)
+    assert 'command' in written and 'torch' in written['versions']
+    picture = Image.open(folder / 'new' / 'figure.png')
+    assert picture.width > 1000 and len(set(np.asarray(picture.convert('L')).ravel())) > 20
+
+
+def test_tsne__svg_and_given_classes_and_size(made, tsne):
+    folder, arguments = made
+    tsne.main([*arguments, '--out', str(folder / 'a.svg'), '--classes', 'n03', 'n01',
+               '--images-per-class', '5', '--img-size', '64'])
+    text = (folder / 'a.svg').read_text()
+    assert '<svg' in text and not (folder / 'new').exists()
+    written = json.loads((folder / 'a.json').read_text())
+    assert {name: len(c['images']) for name, c in written['classes'].items()} == dict(n03=5, n01=5)
+    assert {model['img_size'] for model in written['models'].values()} == {64}
+
+
+@pytest.mark.parametrize('options, message', [
+    (['--classes', 'n01', 'zebra'], 'has no class zebra; it has 3: n01, n02, n03'),
+    (['--num-classes', '10'], '10 classes were asked for, but .* has 3 folders'),
+    (['--perplexity', '24'], '24 images are too few for a perplexity of 24'),
+    (['--k', '24', '--perplexity', '5'], '24 images are too few for 24 neighbours'),
+    (['--classes', 'n01'], '8 images of 1 classes'),
+    (['--out', 'a.jpeg'], r'one of .png, .svg, .pdf'),
+    (['--data', 'nowhere'], 'There is no folder nowhere'),
+    (['--names', 'nothing.txt'], 'nothing.txt'),
+    (['--heads', 'ViT=3'], '--heads expects TITLE=N'),
+    (['--img-size', '36'], 'A Swin: Images of 36 px do not divide into tokens of 8 px'),
+])
+def test_tsne__wrong_use_is_explained_before_the_work(made, tsne, monkeypatch, options, message):
+    folder, arguments = made
+    monkeypatch.chdir(folder)
+    with pytest.raises(SystemExit, match=f'error: .*{message}'):
+        tsne.main([*arguments, *options])
+    assert not list(folder.rglob('*.json')) and not list(folder.rglob('figure.png'))
+
+
+def test_tsne__images_that_cannot_be_read_may_leave_too_few(made, tsne):
+    folder, arguments = made
+    for path in (folder / 'data' / 'val').rglob('*.png'):
+        path.write_bytes(b'no image')
+    with pytest.raises(SystemExit, match='0 images of 0 classes'):
+        tsne.main(arguments)
+
+
+def test_tsne__missing_checkpoint_is_named(made, tsne):
+    _, arguments = made
+    with pytest.raises(SystemExit, match='error: Other: .*No such checkpoint file'):
+        tsne.main(['Other=nothing.pth', *arguments])
+
+
+@pytest.mark.parametrize('name', ['tsne', 'patterns'])
+def test_help__is_there_before_anything_heavy(name):
+    text, heavy = analysis_tools.imports_of_help(name)
+    assert '[TITLE=]CHECKPOINT' in text and '--heads TITLE=N' in text
+    assert heavy == '[]'

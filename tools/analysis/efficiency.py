@@ -1,0 +1,63 @@
+"""Figure 2 of the paper: accuracy on ImageNet over effective pre-training epochs.
+
+Draws and prints the paper's points (Table 1), and beside them those of your own runs. A work dir
+that has no point to give is named and left out.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
+    sys.path.insert(0, str(ROOT))
+
+NETWORKS = ['swin-t', 'swin-b', 'vit-s', 'vit-b']
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('work_dirs', nargs='*', type=Path, metavar='WORK_DIR',
+                        help='work dirs of tools/benchmarks/run.sh, one for each checkpoint')
+    parser.add_argument('--network', choices=[*NETWORKS, 'all'], default='vit-s',
+                        help='whose points; all draws four panels (default: %(default)s, as in '
+                             'the paper)')
+    parser.add_argument('--out', type=Path, metavar='FILE', default=Path('efficiency.png'),
+                        help='picture, PNG, SVG or PDF by its suffix (default: %(default)s)')
+    return parser.parse_args(argv)
+
+
+def read_own(folders: list[Path], networks: list[str]) -> list:
+    """The points of all work dirs; says which give none, and why."""
+    from mimco_mm.analysis import own_points, read_results, read_run
+    points, skipped = [], 0
+    for folder, run in [(folder, read_run(folder)) for folder in folders]:
+        try:
+            points += own_points(run, read_results(folder), networks)
+        except ValueError as reason:
+            print(f'skipped {folder}: {reason}')
+            skipped += 1
+    if skipped:
+        print(f'{skipped} of {len(folders)} work dirs skipped')
+    if not points:
+        print("no points of your own: only the paper's are drawn")
+    return points
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    from mimco_mm.analysis import paper_points, picture_file, plot_efficiency, points_table
+    networks = NETWORKS if args.network == 'all' else [args.network]
+    try:
+        out = picture_file(args.out)
+        points = [*paper_points(networks), *read_own(args.work_dirs, networks)]
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    plot_efficiency(points).savefig(out, dpi=150)
+    print(points_table(points))
+    print(out)
+
+
+if __name__ == '__main__':
+    main()
