@@ -17,8 +17,8 @@ def network_config(architecture: Architecture, img_size: Optional[int] = None) -
         img_size: side of the images in px, if not the architecture's own.
 
     Raises:
-        CheckpointError: a network that its tensors do not determine, or an image size that its
-            tokens do not divide.
+        CheckpointError: a network that its tensors do not determine, or images that its tokens do
+            not divide or that are smaller than a Swin's windows.
     """
     img_size = img_size or architecture.image_size
     if img_size % architecture.stride:
@@ -30,6 +30,10 @@ def network_config(architecture: Architecture, img_size: Optional[int] = None) -
 
 
 def swin_config(a: SwinArchitecture, img_size: int) -> dict:
+    if img_size < a.image_size:
+        raise CheckpointError(f'Images of {img_size} px give a last map that is smaller than a '
+                              f'window of {a.window} x {a.window} tokens: this Swin needs '
+                              f'{a.image_size} px at least.')
     return dict(
         type='SwinTransformer',
         arch=dict(embed_dims=a.width, depths=list(a.depths), num_heads=list(a.heads)),

@@ -89,8 +89,8 @@ def train(cfg: Config, job: Job, folder: Path, epochs: int, batch_size: int,
     cfg.randomness.seed = job.seed
     cfg.train_cfg.max_epochs = cfg.param_scheduler[0].end = epochs
     cfg.auto_scale_lr.enable = False  # one rate for every size of the study
-    # to go on from; each one writes the config's text anew, which takes longer than its weights
-    cfg.default_hooks.checkpoint.update(interval=max(1, epochs // 4), max_keep_ckpts=1)
+    # one halfway, to go on from: each formats the config's text, which takes longer than weights
+    cfg.default_hooks.checkpoint.update(interval=-(-epochs // 2), max_keep_ckpts=1)
     cfg.default_hooks.logger.interval = 10
     for loader in (cfg.train_dataloader, cfg.get('val_dataloader')):
         if loader is not None:
@@ -124,7 +124,8 @@ def frozen_scores(job: Job, checkpoint: Optional[Path], configs: Path, work_dir:
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     classifier.fit(F.normalize(bank).numpy(), bank_labels.numpy())
     linear = classifier.score(F.normalize(queries).numpy(), labels.numpy())
-    return dict(knn=knn_accuracy(queries, labels, bank, bank_labels), linear=100. * linear)
+    knn = knn_accuracy(queries, labels, bank, bank_labels)
+    return dict(knn=round(knn, 2), linear=round(100. * linear, 2))
 
 
 def start_of(cfg: Config, job: Job, checkpoint: Optional[Path]) -> torch.nn.Module:
@@ -149,7 +150,9 @@ def finetune(job: Job, size: Size, checkpoint: Optional[Path], configs: Path, wo
     cfg.train_dataloader.dataset.dataset.data_root = data_root
     for loader in (cfg.val_dataloader, cfg.test_dataloader):
         loader.dataset.data_root = data_root
+    classes = len(list((work_dir / 'data' / 'train').iterdir()))
+    cfg.model.head.num_classes = cfg.data_preprocessor.num_classes = classes
     cfg.train_cfg.val_interval = size.finetune_epochs + 1  # once, below
     runner = train(cfg, job, work_dir / job.name / 'finetune', size.finetune_epochs,
                    size.batch_size, num_workers)
-    return float(runner.val()['accuracy/top1'])
+    return round(float(runner.val()['accuracy/top1']), 2)

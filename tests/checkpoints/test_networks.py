@@ -42,6 +42,11 @@ def test_network_config__image_size(architecture, own, other, grid):
             network_config(architecture, wrong)
 
 
+def test_network_config__images_smaller_than_a_swins_windows():
+    with pytest.raises(CheckpointError, match='192 px .* 7 x 7 tokens: .* needs 224 px at least'):
+        network_config(SWIN_B, 192)
+
+
 def test_network_config__narrow_mlp(tmp_path):
     state = swin.random_swin()
     for key, value in state.items():

@@ -1,4 +1,4 @@
-# Table 1, SimMIM Swin-T, 800 epochs: 80.9 % on ImageNet after fine-tuning (paper, by SimMIM's code).
+# Table 1, SimMIM Swin-T, 800 epochs: 80.9 % on ImageNet after fine-tuning (paper; SimMIM's code).
 _base_ = 'simmim_swin-t.py'
 
 param_scheduler = _base_.param_scheduler
