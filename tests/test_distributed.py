@@ -11,6 +11,7 @@ from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
 from mmpretrain.registry import HOOKS, RUNNERS
 
+from mimco_mm.evaluation import leave_processes
 from tests import tiny
 
 GLOBAL_BATCH, EPOCHS = 8, 3
@@ -48,6 +49,7 @@ def worker(rank: int, world_size: int, port: int, name: str, root: Path) -> None
     model = getattr(runner.model, 'module', runner.model)
     losses = next(hook.losses for hook in runner.hooks if isinstance(hook, RecordLosses))
     torch.save(dict(losses=losses, state=model.state_dict()), root / f'{world_size}-{rank}.pth')
+    leave_processes()
 
 
 def free_port() -> int:

@@ -148,6 +148,8 @@ def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     run(args)
+    from mimco_mm.evaluation import leave_processes
+    leave_processes()
 
 
 if __name__ == '__main__':

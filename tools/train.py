@@ -154,6 +154,8 @@ def main() -> None:
     cfg = merge_options(load_config(args.config), args)
     check_start(cfg)
     build_runner(cfg).train()
+    from mimco_mm.evaluation import leave_processes
+    leave_processes()
 
 
 if __name__ == '__main__':

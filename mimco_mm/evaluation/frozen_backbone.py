@@ -26,12 +26,12 @@ def join_processes() -> int:
 
 
 def leave_processes() -> None:
-    """End this process at once, and well, if there are others; call it when all is written.
+    """End this process at once, and well, if gloo binds it to others; call it when all is written.
 
     To destroy gloo's group can hang once another rank has left (torch 2.5), and to leave it to the
     interpreter's end aborts at times (torch 2.11).
     """
-    if torch.distributed.is_initialized():
+    if torch.distributed.is_initialized() and torch.distributed.get_backend() == 'gloo':
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)

@@ -12,6 +12,7 @@ from mmengine.hooks import Hook
 from mmpretrain.registry import HOOKS, RUNNERS
 
 from mimco_mm.engine.stopping import TrainingStopped
+from mimco_mm.evaluation import leave_processes
 from mimco_mm.models import InfoNCELoss, MimCoDataPreprocessor
 from tests import tiny
 from tests.test_distributed import free_port
@@ -66,6 +67,7 @@ def worker(rank: int, port: int, root: Path) -> None:
         scalars = {key: float(logged[key].current()) for key in logged if 'health' in key}
         ends[kind] = dict(message=message, iter=runner.iter, scalars=scalars)
     torch.save(ends, root / f'{rank}.pth')
+    leave_processes()
 
 
 @pytest.fixture(scope='module')
