@@ -78,13 +78,11 @@ def prepare(args: argparse.Namespace) -> None:
     file.write_text(json.dumps(settings) + '\n')
 
 
-def begin_worker(log: Path, threads: int) -> None:
-    """In each process: its output goes into a file, and it keeps to its share of the cores."""
-    import torch
+def begin_worker(log: Path) -> None:
+    """In each process: its output goes into a file."""
     with open(log, 'a') as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    torch.set_num_threads(threads)
 
 
 def run_all(args: argparse.Namespace) -> tuple[list[dict], list[str]]:
@@ -96,6 +94,8 @@ def run_all(args: argparse.Namespace) -> tuple[list[dict], list[str]]:
     size = SIZES[args.size]
     cores, gpu = os.cpu_count() or 1, torch.cuda.is_available()
     workers = args.workers or (max(1, min(8, cores // 2)) if gpu else cores)
+    # torch's and scikit-learn's threads: each process keeps to its share of the cores
+    os.environ['OMP_NUM_THREADS'] = str(max(1, cores // workers))
     waiting = jobs(size, args.networks, args.seeds, chosen_rows(args.rows))
     results, failed, running = [], [], {}
     taught = {(job.network, job.seed): False for job in waiting}  # whether its teacher is there
@@ -103,7 +103,7 @@ def run_all(args: argparse.Namespace) -> tuple[list[dict], list[str]]:
                'left:', TimeRemainingColumn(elapsed_when_finished=False))
     with ProcessPoolExecutor(
             workers, get_context('spawn'), begin_worker,
-            (args.work_dir / 'study.log', max(1, cores // workers))) as pool, Progress(
+            (args.work_dir / 'study.log', )) as pool, Progress(
                 *columns, speed_estimate_period=3600) as bar:
         task = bar.add_task('study', total=sum(job.work(size) for job in waiting))
         while waiting or running:
