@@ -23,6 +23,20 @@ def write_images(folder: Path, count: int, side: int = 40) -> Path:
     return folder
 
 
+def write_stripes(root: Path, train: int, test: int) -> Path:
+    """Two classes, stripes that lie and stripes that stand: root/{train,test}/CLASS/NN.png."""
+    rng = np.random.default_rng(0)
+    for part, count in (('train', train), ('test', test)):
+        for name in ('lying', 'standing'):
+            folder = root / part / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                stripes = np.repeat(rng.integers(0, 256, (32, 1, 3)), 32, axis=1)
+                stripes = stripes if name == 'lying' else stripes.transpose(1, 0, 2)
+                Image.fromarray(stripes.astype(np.uint8)).save(folder / f'{index:02d}.png')
+    return root
+
+
 def write_teacher(path: Path) -> Path:
     """A stage-1 checkpoint of ``BACKBONE`` with random weights."""
     torch.manual_seed(1)

@@ -5,9 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
+
+from tests import tiny
 
 DEMO = Path(__file__).parents[2] / 'tools' / 'demo.py'
 
@@ -19,17 +20,7 @@ def demo(*options: str) -> subprocess.CompletedProcess:
 
 @pytest.fixture
 def data(tmp_path) -> Path:
-    """Stripes that lie and stripes that stand, 64 images each to train on and 32 to test."""
-    rng = np.random.default_rng(0)
-    for part, count in (('train', 64), ('test', 32)):
-        for name in ('lying', 'standing'):
-            folder = tmp_path / 'data' / part / name
-            folder.mkdir(parents=True)
-            for index in range(count):
-                stripes = np.repeat(rng.integers(0, 256, (32, 1, 3)), 32, axis=1)
-                stripes = stripes if name == 'lying' else stripes.transpose(1, 0, 2)
-                Image.fromarray(stripes.astype(np.uint8)).save(folder / f'{index}.png')
-    return tmp_path / 'data'
+    return tiny.write_stripes(tmp_path / 'data', 64, 32)
 
 
 def test_demo__trains_judges_draws_and_does_nothing_twice(data, tmp_path):

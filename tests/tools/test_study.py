@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
+
+from tests import tiny
 
 ROOT = Path(__file__).parents[2]
 # the command with a size that fits a test; spawned workers import what is not __main__
@@ -27,17 +28,7 @@ if __name__ == '__main__':
 
 @pytest.fixture
 def data(tmp_path) -> Path:
-    """Two classes of ten, stripes that lie and stripes that stand."""
-    rng = np.random.default_rng(0)
-    for part, count in (('train', 20), ('test', 8)):
-        for name in ('lying', 'standing'):
-            folder = tmp_path / 'data' / part / name
-            folder.mkdir(parents=True)
-            for index in range(count):
-                stripes = np.repeat(rng.integers(0, 256, (32, 1, 3)), 32, axis=1)
-                stripes = stripes if name == 'lying' else stripes.transpose(1, 0, 2)
-                Image.fromarray(stripes.astype(np.uint8)).save(folder / f'{index:02d}.png')
-    return tmp_path / 'data'
+    return tiny.write_stripes(tmp_path / 'data', 20, 8)
 
 
 def study(tmp_path: Path, data: Path, *options: str) -> subprocess.CompletedProcess:
