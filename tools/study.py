@@ -85,7 +85,7 @@ def begin_worker(log: Path) -> None:
         os.dup2(output.fileno(), 2)
 
 
-def run_all(args: argparse.Namespace) -> tuple[list[dict], list[str]]:
+def run_all(args: argparse.Namespace, rows: list) -> tuple[list[dict], list[str]]:
     """Results of all jobs, under a progress bar, and what became of those that failed."""
     import torch
     from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
@@ -96,7 +96,7 @@ def run_all(args: argparse.Namespace) -> tuple[list[dict], list[str]]:
     workers = args.workers or (max(1, min(8, cores // 2)) if gpu else cores)
     # torch's and scikit-learn's threads: each process keeps to its share of the cores
     os.environ['OMP_NUM_THREADS'] = str(max(1, cores // workers))
-    waiting = jobs(size, args.networks, args.seeds, chosen_rows(args.rows))
+    waiting = jobs(size, args.networks, args.seeds, rows)
     results, failed, running = [], [], {}
     taught = {(job.network, job.seed): False for job in waiting}  # whether its teacher is there
     columns = ('{task.description}', BarColumn(), '{task.percentage:3.0f} %', TimeElapsedColumn(),
@@ -145,9 +145,10 @@ def report(args: argparse.Namespace, results: list[dict], seconds: float) -> Non
 
 def main() -> None:
     args = parse_args()
+    rows = chosen_rows(args.rows)
     prepare(args)
     started = time.time()
-    results, failed = run_all(args)
+    results, failed = run_all(args, rows)
     if results:
         report(args, results, time.time() - started)
     if failed:

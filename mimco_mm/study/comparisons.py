@@ -3,8 +3,7 @@
 from statistics import mean, stdev
 from typing import Dict, List, NamedTuple, Sequence
 
-# Two-sided 95 % of Student's t, by degrees of freedom: pairs of 2 to 5 seeds.
-T_95 = {1: 12.71, 2: 4.303, 3: 3.182, 4: 2.776}
+from scipy.stats import t as student_t
 
 
 class Comparison(NamedTuple):
@@ -80,6 +79,7 @@ def compare(results: Sequence[dict], networks: Sequence[str]) -> List[Outcome]:
             gaps = [one[comparison.metric] - other[comparison.metric]
                     for one, other in pairs if one and other]
             if len(gaps) > 1:
-                margin = T_95.get(len(gaps) - 1, 2.571) * stdev(gaps) / len(gaps)**0.5
+                quantile = float(student_t.ppf(0.975, len(gaps) - 1))  # two-sided 95 %
+                margin = quantile * stdev(gaps) / len(gaps)**0.5
                 outcomes.append(Outcome(comparison, network, mean(gaps), margin))
     return outcomes
