@@ -1,6 +1,14 @@
 from .curves import plot_curves, plot_runs
 from .effective_epochs import effective_epochs, effective_epochs_of_config
 from .efficiency import own_points, paper_points, plot_efficiency, points_table
+from .feeding import (
+    feeding_markdown,
+    feeding_table,
+    interleaved,
+    psnr,
+    with_stock_transforms,
+)
+from .memory import PeakMemory
 from .nearest_patches import NearestPatches, features_at
 from .neighbours import plot_neighbours
 from .pattern_queries import draw_queries, parse_query
@@ -13,10 +21,11 @@ from .scalars import read_scalars
 from .tsne import check_counts, embed, plot_tsne, read_class_names
 
 __all__ = [
-    'Box', 'NearestPatches', 'as_markdown', 'check_counts', 'context_tile', 'draw_queries',
-    'effective_epochs', 'effective_epochs_of_config', 'embed', 'features_at', 'lines_of', 'mosaic',
-    'own_points', 'paper_points', 'parse_query', 'patch_box', 'picture_file', 'plot_curves',
-    'plot_efficiency', 'plot_neighbours', 'plot_patterns', 'plot_report', 'plot_runs', 'plot_tsne',
-    'points_table', 'read_class_names', 'read_results', 'read_run', 'read_scalars', 'skipped',
-    'write_record'
+    'Box', 'NearestPatches', 'PeakMemory', 'as_markdown', 'check_counts', 'context_tile',
+    'draw_queries', 'effective_epochs', 'effective_epochs_of_config', 'embed', 'features_at',
+    'feeding_markdown', 'feeding_table', 'interleaved', 'lines_of', 'mosaic', 'own_points',
+    'paper_points', 'parse_query', 'patch_box', 'picture_file', 'plot_curves',
+    'plot_efficiency', 'plot_neighbours', 'plot_patterns', 'plot_report', 'plot_runs',
+    'plot_tsne', 'points_table', 'psnr', 'read_class_names', 'read_results', 'read_run',
+    'read_scalars', 'skipped', 'with_stock_transforms', 'write_record'
 ]

@@ -4,8 +4,9 @@ from .image_files import ImageFiles, centre_crop, find_images, image_loader
 from .labelled_images import LabelError, LabelledImages
 from .resilient_dataset import ResilientDataset
 from .revisited import RevisitedImages, load_revisited
+from .storage import LmdbFolderBackend, TarBackend
 from .transforms import *  # noqa: F403
 
 __all__ = ['GroundTruth', 'GroundTruthError', 'ImageFiles', 'LabelError', 'LabelledImages',
-           'ResilientDataset', 'RevisitedImages', 'centre_crop', 'find_images', 'image_loader',
-           'load_ground_truth', 'load_revisited', 'sample_classes']
+           'LmdbFolderBackend', 'ResilientDataset', 'RevisitedImages', 'TarBackend', 'centre_crop',
+           'find_images', 'image_loader', 'load_ground_truth', 'load_revisited', 'sample_classes']

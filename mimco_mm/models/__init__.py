@@ -1,5 +1,6 @@
 from .backbones import *  # noqa: F403
 from .classifiers import *  # noqa: F403
+from .decoding_preprocessor import *  # noqa: F403
 from .heads import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .necks import *  # noqa: F403

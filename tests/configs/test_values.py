@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from mmpretrain.datasets.transforms import RandomResizedCrop
 from mmpretrain.registry import DATASETS, HOOKS, RUNNERS
 
 from mimco_mm.datasets import MaskGenerator
@@ -25,7 +26,7 @@ from .support import (
 )
 
 CROP_FLIP_COLOR_BLUR = dict(  # MoBY and MoCo v3 share the parts, not their order
-    crop=dict(type='RandomResizedCrop', scale=224, crop_ratio_range=(0.08, 1.), backend='pillow'),
+    crop=dict(scale=224, crop_ratio_range=(0.08, 1.)),
     flip=dict(type='RandomFlip', prob=0.5),
     color=dict(type='RandomApply', prob=0.8, transforms=[
         dict(type='ColorJitter', brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1)]),
@@ -100,7 +101,8 @@ def test_config__run(name):
         assert RUNNERS.get(config.runner_type).__name__ == 'PretrainRunner'
         hooks = [type(HOOKS.build(hook)).__name__ for hook in config.custom_hooks]
     assert hooks == ['EpochSeedHook', 'RunIdentityHook', 'BrokenImageHook', 'PretrainSummaryHook',
-                     'BackboneFileHook', 'NaNGuardHook', 'HealthHook', 'KNNHook']
+                     'BackboneFileHook', 'NaNGuardHook', 'HealthHook', 'KNNHook',
+                     'AccumulationHook']
     assert config.randomness.seed == 0
     assert config.get('val_dataloader') is None and config.get('test_dataloader') is None
     assert config.default_hooks.checkpoint.interval == 1
@@ -108,7 +110,7 @@ def test_config__run(name):
 
 @pytest.mark.parametrize('name', STUDENTS)
 def test_mimco__pipeline(name):
-    types = ['LoadRGBImage', 'RandomResizedCrop', 'RandomFlip', 'MaskGenerator', 'PackInputs']
+    types = ['LoadRGBImage', 'AntialiasedResizedCrop', 'RandomFlip', 'MaskGenerator', 'PackPlanes']
     ratio = {'mask-50': 0.5, 'mask-70': 0.7, 'no-mask': None}.get(name.split('_')[-1], 0.6)
     if ratio is None:
         types.remove('MaskGenerator')
@@ -117,7 +119,7 @@ def test_mimco__pipeline(name):
     crop, flip = pipeline[1:3]
     assert crop.scale == (224, 224) and crop.crop_ratio_range == (0.67, 1.)
     assert crop.aspect_ratio_range == (3 / 4, 4 / 3)
-    assert (crop.interpolation, crop.backend) == ('bilinear', 'pillow')
+    assert crop.interpolation == 'bilinear'
     assert flip.prob == 0.5 and flip.direction == 'horizontal'
     for generator in pipeline[3:-1]:
         assert isinstance(generator, MaskGenerator)
@@ -166,7 +168,8 @@ def views(config: Config) -> list:
 
 def test_moby__views():
     parts = CROP_FLIP_COLOR_BLUR
-    shared = [parts[part] for part in ('crop', 'flip', 'color', 'grey')]
+    shared = [{**parts['crop'], 'type': 'AntialiasedResizedCrop'},
+              *(parts[part] for part in ('flip', 'color', 'grey'))]
     for size in ('t', 'b'):
         first, second = views(read(f'teachers/moby_swin-{size}'))
         assert first == plain([*shared, {**parts['blur'], 'prob': 1.}])
@@ -176,11 +179,12 @@ def test_moby__views():
 
 def test_mocov3__views():
     parts = CROP_FLIP_COLOR_BLUR
+    crop = dict(**parts['crop'], type='RandomResizedCrop', backend='pillow')
     for size in ('s', 'b'):
         for view, blur, solarize in zip(views(read(f'teachers/mocov3_vit-{size}')), (1., 0.1),
                                         (0., 0.2)):
             assert view == plain([
-                parts['crop'], parts['color'], parts['grey'], {**parts['blur'], 'prob': blur},
+                crop, parts['color'], parts['grey'], {**parts['blur'], 'prob': blur},
                 {**parts['solarize'], 'prob': solarize}, parts['flip']])
 
 
@@ -188,9 +192,9 @@ def test_mocov3__views():
 def test_stage_1__pipeline_is_built_with_our_loader(name):
     pipeline = build_pipeline(read(name))
     assert [type(transform).__name__ for transform in pipeline] == [
-        'LoadRGBImage', 'MultiView', 'PackInputs']
+        'LoadRGBImage', 'MultiView', 'PackInputs' if 'mocov3' in name else 'PackPlanes']
     for view in pipeline[1].transforms:
-        (crop, ) = [t for t in view.transforms if type(t).__name__ == 'RandomResizedCrop']
+        (crop, ) = [t for t in view.transforms if isinstance(t, RandomResizedCrop)]
         assert crop.aspect_ratio_range == (3 / 4, 4 / 3) and crop.interpolation == 'bilinear'
         (blur, ) = [t for t in view.transforms if type(t).__name__ == 'GaussianBlur']
         assert blur.magnitude_level == blur.total_level  # U(0.1, 2.0), all of the range

@@ -213,7 +213,9 @@ def test_load_run__gives_the_runs_model_and_teacher(make, tmp_path):
     assert wanted.keys() == got.keys() and len(got) > 30
     assert all(torch.equal(value, got[key]) for key, value in wanted.items())
     inputs, _ = batch(cfg)
-    assert torch.equal(model.target_generator(inputs), runner.model.target_generator(inputs))
+    # to rounding: the run has exchanged its layers for faster ones
+    torch.testing.assert_close(model.target_generator(inputs),
+                               runner.model.target_generator(inputs))
 
     with pytest.raises(CheckpointError, match='no whole model, at most a backbone: .*epoch_N'):
         load_run(cfg, str(tmp_path / 'run' / 'backbone_epoch_1.pth'))

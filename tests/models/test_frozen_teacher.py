@@ -157,3 +157,22 @@ def test_teacher__training_leaves_it_as_it_was(checkpoint):
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert any(not torch.equal(value, student[name])
                for name, value in model.backbone.state_dict().items())
+
+
+@pytest.mark.parametrize('config', [SWIN, VIT])
+def test_teacher__in_bfloat16_gives_the_same_features_to_its_rounding(checkpoint, config):
+    path = checkpoint(config)
+    exact, short = (MODELS.build(dict(
+        type='FrozenTeacher', backbone=config, checkpoint=path, dtype=dtype))
+        for dtype in (None, 'bfloat16'))
+    exact.init_weights(), short.init_weights()
+    x = torch.randn(2, 3, 64, 64)
+    assert all(p.dtype == torch.bfloat16 for p in short.network.parameters())
+    wanted, got = exact(x), short(x)
+    assert got.dtype == torch.float32 and not torch.equal(got, wanted)
+    assert torch.nn.functional.cosine_similarity(got, wanted, dim=1).min() > 0.999
+
+
+def test_teacher__says_which_dtypes_there_are():
+    with pytest.raises(ValueError, match="target_generator.dtype.*'bfloat16'.*got 'int8'"):
+        MODELS.build(dict(type='FrozenTeacher', backbone=SWIN, checkpoint='', dtype='int8'))

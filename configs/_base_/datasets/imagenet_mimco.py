@@ -4,15 +4,14 @@ _base_ = 'imagenet.py'
 augmentation = [
     dict(type='LoadRGBImage'),
     dict(
-        type='RandomResizedCrop',
+        type='AntialiasedResizedCrop',
         scale=224,
         crop_ratio_range=(0.67, 1.0),  # paper 3.3
         aspect_ratio_range=(3 / 4, 4 / 3),  # paper 3.3
-        backend='pillow',
         interpolation='bilinear'),  # torchvision's default, which SimMIM keeps
     dict(type='RandomFlip', prob=0.5),
 ]
-pack = dict(type='PackInputs', meta_keys=('img_path', ))
+pack = dict(type='PackPlanes', meta_keys=('img_path', ))
 train_pipeline = [
     *augmentation,
     dict(type='MaskGenerator', input_size=224, mask_patch_size=32, mask_ratio=0.6),  # paper 3.3

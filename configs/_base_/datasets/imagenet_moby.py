@@ -3,10 +3,9 @@ _base_ = 'imagenet.py'
 
 crop_flip_color = [
     dict(
-        type='RandomResizedCrop',
+        type='AntialiasedResizedCrop',
         scale=224,
         crop_ratio_range=(0.08, 1.0),
-        backend='pillow',
         interpolation='bilinear'),
     dict(type='RandomFlip', prob=0.5),
     dict(
@@ -27,7 +26,7 @@ view_2 = [*crop_flip_color, dict(**blur, prob=0.1), dict(type='Solarize', thr=12
 train_pipeline = [
     dict(type='LoadRGBImage'),
     dict(type='MultiView', num_views=[1, 1], transforms=[view_1, view_2]),
-    dict(type='PackInputs', meta_keys=('img_path', )),
+    dict(type='PackPlanes', meta_keys=('img_path', )),
 ]
 data_preprocessor = dict(type='SelfSupDataPreprocessor')
 train_dataloader = dict(

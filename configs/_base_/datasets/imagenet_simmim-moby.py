@@ -3,11 +3,10 @@ _base_ = 'imagenet_moby.py'
 
 view_3 = [
     dict(
-        type='RandomResizedCrop',
+        type='AntialiasedResizedCrop',
         scale=224,
         crop_ratio_range=(0.67, 1.0),  # paper 3.3
         aspect_ratio_range=(3 / 4, 4 / 3),  # paper 3.3
-        backend='pillow',
         interpolation='bilinear'),
     dict(type='RandomFlip', prob=0.5),
 ]
@@ -18,7 +17,7 @@ train_pipeline = [
         num_views=[1, 1, 1],
         transforms=[_base_.view_1, _base_.view_2, view_3]),
     dict(type='MaskGenerator', input_size=224, mask_patch_size=32, mask_ratio=0.6),  # paper 3.3
-    dict(type='PackInputs', meta_keys=('img_path', )),
+    dict(type='PackPlanes', meta_keys=('img_path', )),
 ]
 data_preprocessor = dict(type='MimCoDataPreprocessor')
 train_dataloader = dict(

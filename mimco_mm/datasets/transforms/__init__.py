@@ -1,4 +1,15 @@
+from .coded import (
+    CodedFlip,
+    CodedResizedCrop,
+    LoadCodedImage,
+    PackCodedInputs,
+    collate_coded,
+)
+from .cropping import AntialiasedResizedCrop
 from .loading import BrokenImageError, LoadRGBImage
 from .masking import MaskGenerator
+from .packing import PackPlanes
 
-__all__ = ['BrokenImageError', 'LoadRGBImage', 'MaskGenerator']
+__all__ = ['AntialiasedResizedCrop', 'BrokenImageError', 'CodedFlip', 'CodedResizedCrop',
+           'LoadCodedImage', 'LoadRGBImage', 'MaskGenerator', 'PackCodedInputs', 'PackPlanes',
+           'collate_coded']

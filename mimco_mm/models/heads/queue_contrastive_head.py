@@ -13,7 +13,7 @@ class QueueContrastiveHead(BaseModule):
 
     Args:
         predictor: config of p2.
-        loss: config of the loss.
+        loss: config of the loss; its backward must not read the queue, which has moved on by then.
         feat_dim: D, the width of queries and keys.
         queue_len: K, the number of negatives (4096 in the paper).
         num_queues: 1 for MimCo; MoBY keeps one for each of its two views.
@@ -36,8 +36,7 @@ class QueueContrastiveHead(BaseModule):
 
     def loss(self, q: torch.Tensor, k: torch.Tensor, queue: int = 0) -> torch.Tensor:
         """The loss of queries (N, D) and their keys (N, D), neither normalised yet."""
-        negatives = self.queues[queue].keys.clone()  # backward needs them as they are now
-        return self.loss_module(_normalize(q), _normalize(k), negatives)
+        return self.loss_module(_normalize(q), _normalize(k), self.queues[queue].keys)
 
     def enqueue(self, k: torch.Tensor, queue: int = 0) -> None:
         """Keep the keys (B, D) as negatives of later steps: call it after the loss."""

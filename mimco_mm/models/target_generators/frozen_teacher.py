@@ -8,6 +8,9 @@ from mmpretrain.registry import MODELS
 from torch import nn
 
 from ...checkpoints import LoadReport, load_backbone
+from ..acceleration import accelerate
+
+DTYPES = {None: None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
 
 @MODELS.register_module()
@@ -34,6 +37,8 @@ class FrozenTeacher(BaseModule):
             0 to 255; by default images come as they are normalised for the student.
         layer_norm_targets: normalise each feature vector to mean 0 and variance 1, without
             weights (Feature Distillation, MaskDistill).
+        dtype: 'bfloat16' or 'float16' for a teacher kept and computed in it; by default weights are
+            float32 and autocast decides. Features come in the precision of ``x`` again.
     """
 
     def __init__(self,
@@ -44,9 +49,10 @@ class FrozenTeacher(BaseModule):
                  fresh: Sequence[str] = (),
                  input_size: Optional[int] = None,
                  input_norm: Optional[dict] = None,
-                 layer_norm_targets: bool = False) -> None:
+                 layer_norm_targets: bool = False,
+                 dtype: Optional[str] = None) -> None:
         super().__init__()
-        self._network = (MODELS.build(backbone), )
+        self.hidden_networks = (MODELS.build(backbone), )
         self.checkpoint = checkpoint
         self.sha256 = sha256
         self.if_missing = if_missing
@@ -54,13 +60,17 @@ class FrozenTeacher(BaseModule):
         self.input_size = input_size
         self.input_norm = input_norm
         self.layer_norm_targets = layer_norm_targets
+        if dtype not in DTYPES:
+            raise ValueError('`model.target_generator.dtype` must be one of '
+                             f'{", ".join(map(repr, DTYPES))}, got {dtype!r}.')
+        self.dtype = DTYPES[dtype]
         self.report: Optional[LoadReport] = None
         self.register_buffer('scale', None, persistent=False)
         self.register_buffer('shift', None, persistent=False)
 
     @property
     def network(self) -> nn.Module:
-        return self._network[0]
+        return self.hidden_networks[0]
 
     def set_student_norm(self, data_preprocessor: nn.Module) -> None:
         """Tell how images are normalised for the student: by ``mean`` and ``std``, if at all."""
@@ -84,6 +94,8 @@ class FrozenTeacher(BaseModule):
                 sha256=self.sha256, if_missing=self.if_missing, fresh=self.fresh)
             self.network.requires_grad_(False)
             self.network.eval()
+            if self.dtype is not None:
+                accelerate(self.network).to(self.dtype)  # mmpretrain's Swin mixes in float32
             MMLogger.get_current_instance().info(f'Teacher, frozen: {self.report}')
 
     @torch.no_grad()
@@ -92,10 +104,17 @@ class FrozenTeacher(BaseModule):
         if self.report is None:
             raise RuntimeError('The teacher has not been loaded yet: call `init_weights()` of the '
                                'model first. A Runner does so before it trains.')
-        z_k = self.network(self.as_input(x))[-1]
+        z_k = self.features(self.as_input(x))
         if self.layer_norm_targets:
             z_k = F.layer_norm(z_k.movedim(1, -1), z_k.shape[1:2]).movedim(-1, 1)
         return z_k
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """The network's last map of images as it knows them."""
+        if self.dtype is None:
+            return self.network(x)[-1]
+        with torch.autocast(x.device.type, enabled=False):
+            return self.network(x.to(self.dtype))[-1].to(x.dtype)
 
     def as_input(self, x: torch.Tensor) -> torch.Tensor:
         """Images as the teacher knows them: in its own normalisation and size."""

@@ -1,0 +1,117 @@
+"""Folders of images into tar shards or an LMDB database, byte for byte."""
+
+import os
+import tarfile
+from collections import Counter
+from io import BytesIO
+from pathlib import Path
+from typing import Iterator, Sequence
+
+from .lmdb_backend import import_lmdb
+from .packed_backend import Pack
+from .tar_index import find_shards
+
+COMMIT = 1000  # images a transaction
+MAP_SIZE = 2**44  # bytes that a database may grow to; addresses, not disk space
+
+
+class PackingError(ValueError):
+    """Images that the format cannot hold, or a pack that does not hold them all."""
+
+
+def check_shard_names(names: Sequence[str]) -> None:
+    """Refuse names that WebDataset would read as parts of one sample.
+
+    It takes all up to the first dot of a file's name for the sample's key.
+
+    Raises:
+        PackingError: a further dot, or images that differ in their suffix alone.
+    """
+    dotted = [name for name in names if name.rpartition('/')[2].count('.') > 1]
+    if dotted:
+        raise PackingError(
+            f'{len(dotted)} images have more than one dot in their name, such as {dotted[0]}, and '
+            'the key of a sample in a shard ends at the first. Rename them, or take --format lmdb.')
+    (key, count), = Counter(name.rpartition('.')[0] for name in names).most_common(1)
+    if count > 1:
+        raise PackingError(f'{count} images are called {key} but for their suffix, and would be '
+                           'one sample of a shard. Rename them, or take --format lmdb.')
+
+
+def plan_shards(sizes: Sequence[int], shard_bytes: int) -> Iterator[range]:
+    """The rows of each shard, in order: as many as ``shard_bytes`` holds, and at least one."""
+    start = total = 0
+    for row, size in enumerate(sizes):
+        if row > start and total + size > shard_bytes:
+            yield range(start, row)
+            start, total = row, 0
+        total += size
+    yield range(start, len(sizes))
+
+
+def write_shards(source: Path, names: Sequence[str], sizes: Sequence[int], out: Path,
+                 shard_bytes: int) -> Iterator[str]:
+    """Write out/000000.tar and so on in WebDataset's layout, and yield each name when it is done.
+
+    An image under a folder gets a label, CLASS/KEY.cls beside CLASS/KEY.JPEG: the place of CLASS
+    in the order of all. Shards that are there already are kept.
+    """
+    classes = sorted({name.partition('/')[0] for name in names if '/' in name})
+    labels = {name: str(label).encode() for label, name in enumerate(classes)}
+    done = set(find_shards(out))
+    for number, rows in enumerate(plan_shards(sizes, shard_bytes)):
+        shard = out / f'{number:06d}.tar'
+        shard_names = names[rows.start:rows.stop]
+        if shard in done:
+            yield from shard_names
+            continue
+        unfinished = shard.with_suffix('.unfinished')
+        with tarfile.open(unfinished, 'w') as tar:
+            for name in shard_names:
+                _add(tar, name, (source / name).read_bytes())
+                if '/' in name:
+                    _add(tar, f'{name.rpartition(".")[0]}.cls', labels[name.partition('/')[0]])
+                yield name
+        os.replace(unfinished, shard)
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, BytesIO(content))
+
+
+def write_lmdb(source: Path, names: Sequence[str], out: Path) -> Iterator[str]:
+    """Write name -> content into the database ``out``, and yield each name when it is done.
+
+    Names, in ascending order, that are there already are kept.
+
+    Raises:
+        PackingError: a name longer than a key may be.
+    """
+    with import_lmdb().open(str(out), map_size=MAP_SIZE) as database:
+        longest = max(names, key=lambda name: len(name.encode()))
+        if len(longest.encode()) > database.max_key_size():
+            raise PackingError(f'{longest} is longer than the {database.max_key_size()} bytes that '
+                               'a key of LMDB may have. Take --format tar.')
+        done = database.stat()['entries']
+        yield from names[:done]
+        for start in range(done, len(names), COMMIT):
+            with database.begin(write=True) as transaction:
+                for name in names[start:start + COMMIT]:
+                    content = (source / name).read_bytes()
+                    transaction.put(name.encode(), content, append=True)
+                    yield name
+
+
+def verify(pack: Pack, names: Sequence[str], where: Path) -> None:
+    """Read back which images a pack holds.
+
+    Raises:
+        PackingError: not those of ``names``.
+    """
+    found = list(pack.names(''))
+    if found != list(names):
+        differing = sorted(set(found) ^ set(names))
+        raise PackingError(f'{where} holds {len(found)} images, not the {len(names)} of the '
+                           f'folder, and differs in {differing[0]}. Remove it and start again.')

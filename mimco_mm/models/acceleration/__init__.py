@@ -1,0 +1,3 @@
+from .layers import accelerate
+
+__all__ = ['accelerate']

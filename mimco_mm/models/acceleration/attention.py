@@ -1,0 +1,89 @@
+from functools import lru_cache
+from typing import Optional, Tuple
+
+import torch
+from mmpretrain.models.utils import MultiheadAttention, ShiftWindowMSA
+from mmpretrain.models.utils.attention import WindowMSA
+from torch.nn import functional as F
+
+
+class FastMultiheadAttention(MultiheadAttention):
+    """mmpretrain's attention of a ViT; q, k and v are split so that backward writes them once.
+
+    Indexing one tensor three times, as the base class does, gives three gradients of its whole
+    size, filled with zeros, and their sum.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, N, C) -> (B, N, embed_dims)."""
+        q, k, v = _split_heads(self.qkv(x), self.num_heads)
+        out = self.scaled_dot_product_attention(
+            q, k, v, dropout_p=self.attn_drop if self.training else 0.)
+        out = self.proj(out.transpose(1, 2).flatten(2))
+        out = self.out_drop(self.gamma1(self.proj_drop(out)))
+        return v.squeeze(1) + out if self.v_shortcut else out
+
+
+class FastWindowMSA(WindowMSA):
+    """mmpretrain's attention in windows, with one bias for positions and shifted windows.
+
+    On an accelerator it runs in torch's fused attention, which never writes the attention matrix;
+    on a CPU the plain products are faster (docs/speed.md). A network that is not trained computes
+    its biases once.
+    """
+
+    frozen_bias: Optional[Tuple[tuple, Optional[torch.Tensor], torch.Tensor]] = None
+
+    def forward(self, x: torch.Tensor, mask: Optional[torch.Tensor] = None) -> torch.Tensor:
+        """Windows (nW * B, N, C) -> (nW * B, N, C), with a ``mask`` (nW, N, N) where shifted."""
+        q, k, v = _split_heads(self.qkv(x), self.num_heads)             # (nW * B, nH, N, d)
+        bias = self.bias(mask)                                          # (1 or nW, nH, N, N)
+        dropout = self.attn_drop.p if self.training else 0.
+        if fused_is_faster(q):
+            bias = bias.to(q.dtype).repeat(len(q) // len(bias), 1, 1, 1)
+            out = F.scaled_dot_product_attention(q, k, v, bias, dropout, scale=self.scale)
+        else:
+            attention = (q * self.scale) @ k.transpose(-2, -1)
+            attention = (attention.unflatten(0, (-1, len(bias))) + bias).flatten(0, 1)
+            out = F.dropout(attention.softmax(-1), dropout) @ v
+        return self.proj_drop(self.proj(out.transpose(1, 2).flatten(2)))
+
+    def bias(self, mask: Optional[torch.Tensor]) -> torch.Tensor:
+        """What is added to the logits: (1, nH, N, N), or (nW, nH, N, N) with a ``mask``."""
+        table = self.relative_position_bias_table
+        if table.requires_grad:
+            return self.make_bias(mask)
+        state = table._version, table.data_ptr(), table.dtype
+        if self.frozen_bias is None or self.frozen_bias[0] != state \
+                or self.frozen_bias[1] is not mask:
+            self.frozen_bias = state, mask, self.make_bias(mask)
+        return self.frozen_bias[2]
+
+    def make_bias(self, mask: Optional[torch.Tensor]) -> torch.Tensor:
+        index = self.relative_position_index
+        bias = self.relative_position_bias_table[index.flatten()].unflatten(0, index.shape)
+        bias = bias.permute(2, 0, 1).unsqueeze(0)
+        return bias.contiguous() if mask is None else bias + mask.to(bias.dtype).unsqueeze(1)
+
+
+class FastShiftWindowMSA(ShiftWindowMSA):
+    """mmpretrain's shifted windows; the mask of a shape is made once, not in every forward."""
+
+    @staticmethod
+    @lru_cache(maxsize=64)
+    def get_attn_mask(hw_shape: Tuple[int, int],
+                      window_size: int,
+                      shift_size: int,
+                      device: Optional[torch.device] = None) -> Optional[torch.Tensor]:
+        """See the base class."""
+        return ShiftWindowMSA.get_attn_mask(hw_shape, window_size, shift_size, device)
+
+
+def fused_is_faster(x: torch.Tensor) -> bool:
+    """Whether windows go through torch's fused attention: on a CPU its backward is slower."""
+    return x.device.type != 'cpu'
+
+
+def _split_heads(qkv: torch.Tensor, num_heads: int) -> Tuple[torch.Tensor, ...]:
+    """(B, N, 3 * nH * d) -> q, k and v, each (B, nH, N, d)."""
+    return qkv.unflatten(-1, (3, num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)

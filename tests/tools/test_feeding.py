@@ -1,0 +1,41 @@
+"""tools/benchmarks/feeding.py on a few small JPEGs, and on a folder without one."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'benchmarks' / 'feeding.py'
+
+
+def feeding(*args) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, TOOL, *map(str, args)], capture_output=True, text=True,
+                          env=dict(os.environ, OMP_NUM_THREADS='1'))
+
+
+def test_feeding__every_row_has_its_figures(tmp_path):
+    rng = np.random.default_rng(0)
+    for index in range(6):
+        coarse = Image.fromarray(rng.integers(0, 256, (5, 5, 3), dtype=np.uint8))
+        coarse.resize((300, 240), Image.BICUBIC).save(tmp_path / f'{index}.jpg')
+    done = feeding(tmp_path, '--images', 4, '--batch-size', 2, '--rounds', 2, '--out',
+                   tmp_path / 'deep' / 'feeding.json')
+    assert done.returncode == 0, done.stderr
+    rows = {row['row']: row for row in json.loads((tmp_path / 'deep/feeding.json').read_text())}
+    assert len(rows) == 12 and rows['decoding, torchvision']['decodings'] == 1
+    for name in ('MimCo', 'MimCo bicubic', 'MoBY'):
+        assert 'psnr' not in rows[f'{name}, Pillow'] and rows[f'{name}, Pillow']['speedup'] == 1
+        assert rows[f'{name}, ours']['psnr'] > 45
+        assert rows[f'{name}, ours']['speedup'] > 0
+        assert f'| {name}, ours | ' in done.stdout
+
+
+def test_feeding__folder_without_jpegs(tmp_path):
+    (tmp_path / 'a.png').write_bytes(b'')
+    done = feeding(tmp_path)
+    assert done.returncode == 1 and 'Traceback' not in done.stderr
+    assert 'error: ' in done.stderr and '.jpg' in done.stderr and str(tmp_path) in done.stderr

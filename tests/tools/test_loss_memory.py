@@ -1,0 +1,50 @@
+"""The table of the loss's memory and time, from the command line."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'benchmarks' / 'loss_memory.py'
+
+
+@pytest.fixture
+def tool():
+    spec = importlib.util.spec_from_file_location('loss_memory', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_table__has_a_line_a_number_of_queries(tool, capsys):
+    tool.main(['--queries', '300', '1000', '--keys', '512', '--dim', '16', '--repeats', '2',
+               '--device', 'cpu'])
+    printed = capsys.readouterr().out
+    assert 'cpu, threads: ' in printed and 'K = 512, D = 16, 2 repeats' in printed
+    titles, rule, *lines = [line for line in printed.splitlines() if line.startswith('|')]
+    assert titles.count('|') == rule.count('|') == 10
+    for line, queries in zip(lines, (300, 1000), strict=True):
+        number, plain, chunked, ratio, *_, loss, gradient = (
+            cell.strip() for cell in line.strip('|').split('|'))
+        assert int(number.replace(',', '')) == queries
+        logits = queries * 512 * 4 / 2**20
+        assert 3.9 * logits < float(plain) < 5 * logits  # printed to 0.1 MiB
+        assert float(ratio) == pytest.approx(float(chunked) / float(plain), abs=0.03)
+        assert float(ratio) < 0.25 and float(loss) < 1e-5 and float(gradient) < 1e-5
+
+
+def test_help__is_there_before_anything_heavy():
+    code = (f"import runpy, sys\nsys.argv = ['loss_memory.py', '--help']\n"
+            f"try:\n    runpy.run_path(r'{TOOL}', run_name='__main__')\n"
+            "finally:\n    print('torch' in sys.modules, file=sys.stderr)")
+    done = subprocess.run([sys.executable, '-c', code], cwd='/', text=True, capture_output=True,
+                          timeout=120)
+    assert '--queries N' in done.stdout and done.stderr.strip().endswith('False')
+
+
+def test_numbers__below_one_are_refused(tool, capsys):
+    with pytest.raises(SystemExit):
+        tool.main(['--queries', '0'])
+    assert 'expected a number from 1 up, got 0' in capsys.readouterr().err

@@ -1,0 +1,96 @@
+"""tools/train.py from folders, tar shards and LMDB, and with images decoded on the device."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from PIL import Image
+
+from tests import tiny
+from tests.tools.modules import load_tool
+
+LEAVES = ['mimco_swin-t', 'mimco_swin-b', 'mimco_vit-s', 'mimco_vit-b']
+ROOT = tiny.CONFIGS.parent
+BASES = tiny.CONFIGS / '_base_'
+
+
+def train(config: Config, work_dir: Path, data_root: str) -> list:
+    """The losses of a run by tools/train.py."""
+    for key in ('work_dir', 'experiment_name'):
+        config.pop(key)
+    config.dump(work_dir.with_suffix('.py'))
+    tool = load_tool('train.py')
+    args = tool.parse_args([
+        str(work_dir.with_suffix('.py')), '--work-dir', str(work_dir), '--cfg-options',
+        f'train_dataloader.dataset.dataset.data_root={data_root}',
+        f'experiment_name={work_dir.parent.name}-{work_dir.name}'])
+    tool.build_runner(tool.merge_options(tool.load_config(args.config), args)).train()
+    (file, ) = work_dir.glob('*/vis_data/scalars.json')
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    return [line['loss'] for line in lines if 'loss' in line]
+
+
+def small(name: str, folder: Path) -> Config:
+    """One epoch of a config, on tiny networks."""
+    config = tiny.config(name, folder, folder, epochs=1)
+    config.model.target_generator.checkpoint = str(tiny.write_teacher(folder / 'teacher.pth'))
+    return config
+
+
+def decoding_leaf(name: str, folder: Path) -> Path:
+    """A pre-training config with the data base exchanged, as docs/data.md says."""
+    text = (tiny.CONFIGS / 'pretrain' / f'{name}.py').read_text()
+    text = text.replace('../_base_/', f'{BASES}/').replace(
+        'imagenet_mimco.py', 'imagenet_mimco_gpu-decode.py')
+    path = folder / f'{name}_gpu-decode.py'
+    path.write_text(text)
+    return path
+
+
+def test_storage__all_three_give_the_same_run(tmp_path, monkeypatch):
+    data = tiny.write_images(tmp_path / 'data', 9)
+    pack = load_tool('convert/pack_images.py')
+    losses = {'folder': train(small('mimco_swin-t', tmp_path), tmp_path / 'folder', data)}
+    for scheme in ('tar', 'lmdb'):
+        packed = tmp_path / f'packed-{scheme}'
+        monkeypatch.setattr(sys, 'argv', ['pack_images.py', f'{data}/train', f'{packed}/train',
+                                          '--format', scheme])
+        pack.main()
+        losses[scheme] = train(small('mimco_swin-t', tmp_path), tmp_path / scheme,
+                               f'{scheme}://{packed}')
+    assert len(losses['folder']) == 2
+    assert losses['folder'] == losses['tar'] == losses['lmdb']
+
+
+def test_decoding_on_the_device__gives_the_run_of_the_usual_pipeline(tmp_path):
+    data = tiny.write_images(tmp_path / 'data', 9)
+    for path in (data / 'train').iterdir():
+        Image.open(path).save(path.with_suffix('.jpg'), quality=90)
+        path.unlink()
+    usual = train(small('mimco_swin-t', tmp_path), tmp_path / 'usual', data)
+    leaf = decoding_leaf('mimco_swin-t', tmp_path)
+    config = small(str(leaf.with_suffix('')), tmp_path)
+    assert config.data_preprocessor.type == 'DecodingDataPreprocessor'
+    coded = train(config, tmp_path / 'coded', data)
+    assert len(usual) == 2 and coded == pytest.approx(usual, rel=2e-3) and coded != usual
+
+
+@pytest.mark.parametrize('name', LEAVES)
+def test_decoding_on_the_device__options_say_the_same_as_the_base(name, tmp_path):
+    usual, config = (Config.fromfile(tiny.CONFIGS / 'pretrain' / f'{name}.py') for _ in range(2))
+    options = re.findall(r'[\w.]+\.type=\w+', (ROOT / 'docs' / 'data.md').read_text())
+    assert len(options) == 6
+    config.merge_from_dict(dict(option.split('=') for option in options))
+    base = Config.fromfile(BASES / 'datasets' / 'imagenet_mimco_gpu-decode.py')
+    assert config.train_dataloader == base.train_dataloader
+    assert config.data_preprocessor == base.data_preprocessor
+    for one in (usual, config):
+        for transform in one.train_dataloader.dataset.dataset.pipeline:
+            transform.pop('type')
+        one.train_dataloader.pop('collate_fn'), one.data_preprocessor.pop('type')
+    assert config.train_dataloader == usual.train_dataloader  # types change, and no value
+    assert config.data_preprocessor == usual.data_preprocessor
+    assert config.model == usual.model and config.optim_wrapper == usual.optim_wrapper

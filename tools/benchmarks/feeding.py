@@ -1,0 +1,150 @@
+"""Images per second that one core makes ready, from JPEG files to batches of uint8 pixels.
+
+Decoders alone, mmpretrain's own transforms and the pipelines of configs/ take turns on one thread;
+times are CPU times of the process. Quality is the PSNR against the same crops and flips after a
+full decode and a resize by Pillow. Writes FILE.json and prints a Markdown table.
+"""
+
+import argparse
+import json
+import sys
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Callable, Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
+    sys.path.insert(0, str(ROOT))
+
+SUFFIXES = ('.jpg', '.jpeg')
+COMPARED = 256  # images that the PSNR is of, at most
+DECODING = 'decoding, torchvision'  # the fastest decoder that refuses a cut file
+
+
+def positive(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f'expected a number from 1 up, got {text}')
+    return int(text)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('folder', type=Path, help='JPEGs at any depth, e.g. data/imagenet/val')
+    parser.add_argument('--images', type=positive, default=240, metavar='N',
+                        help='so many of them, evenly spaced (default: %(default)s)')
+    parser.add_argument('--batch-size', type=positive, default=64, metavar='B',
+                        help='(default: %(default)s)')
+    parser.add_argument('--rounds', type=positive, default=7, metavar='R',
+                        help='turns of each row (default: %(default)s)')
+    parser.add_argument('--out', type=Path, metavar='FILE.json',
+                        default=Path('work_dirs', 'feeding.json'), help='(default: %(default)s)')
+    return parser.parse_args(argv)
+
+
+def has_jpegs(folder: Path) -> bool:
+    return any(path.suffix.lower() in SUFFIXES for path in folder.rglob('*'))
+
+
+def pipelines() -> dict[str, list[dict]]:
+    """{row: pipeline}; rows of one method begin with its name, its reference is by Pillow."""
+    from mmengine.config import Config
+
+    from mimco_mm.analysis import with_stock_transforms
+    folder = ROOT / 'configs' / '_base_' / 'datasets'
+    mimco, moby = (Config.fromfile(folder / f'imagenet_{name}.py').train_pipeline
+                   for name in ('mimco', 'moby'))
+    load, crop, *rest = mimco
+    bicubic = [load, dict(crop, interpolation='bicubic'), *rest]
+    rows = {}
+    for name, ours in (('MimCo', mimco), ('MimCo bicubic', bicubic), ('MoBY', moby)):
+        rows.update({f'{name}, Pillow': with_stock_transforms(ours, 'pillow'),
+                     f'{name}, OpenCV': with_stock_transforms(ours, 'cv2'), f'{name}, ours': ours})
+    return rows
+
+
+def build(folder: Path, pipeline: list[dict]):
+    """The folder's JPEGs through a pipeline, with the same random numbers each time."""
+    from mmpretrain.registry import DATASETS
+    dataset = DATASETS.build(dict(type='ResilientDataset', dataset=dict(
+        type='CustomDataset', data_root=str(folder), with_label=False, extensions=SUFFIXES,
+        pipeline=pipeline)))
+    dataset.set_epoch(0, seed=0)
+    return dataset
+
+
+def decoders() -> dict[str, Callable]:
+    """{row: function of a file's content}."""
+    import cv2
+    import numpy as np
+    import torch
+    from PIL import Image
+    from torchvision.io import ImageReadMode, decode_jpeg
+
+    def pillow(content: bytes) -> np.ndarray:
+        with Image.open(BytesIO(content)) as image:
+            return np.array(image if image.mode == 'RGB' else image.convert('RGB'))
+
+    def torchvision(content: bytes) -> torch.Tensor:
+        coded = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        return decode_jpeg(coded, ImageReadMode.RGB)
+
+    def opencv(content: bytes) -> np.ndarray:
+        return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+
+    return {DECODING: torchvision, 'decoding, Pillow': pillow,
+            'decoding, OpenCV (fills cut files)': opencv}
+
+
+def batches(dataset, rows: list[int], batch_size: int) -> Iterator:
+    """Batches as a dataloader makes them: pixels (B, 3, H, W), of two views (2B, 3, H, W)."""
+    import torch
+    from mmengine.dataset import default_collate
+    for start in range(0, len(rows), batch_size):
+        inputs = default_collate([dataset[row] for row in rows[start:start + batch_size]])['inputs']
+        yield torch.cat(inputs) if isinstance(inputs, list) else inputs
+
+
+def run(args: argparse.Namespace) -> list[dict]:
+    import cv2
+    import torch
+    from mmengine.registry import init_default_scope
+
+    import mimco_mm  # noqa: F401
+    from mimco_mm.analysis import feeding_table, interleaved, psnr
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    init_default_scope('mmpretrain')
+    datasets = {name: build(args.folder, pipeline) for name, pipeline in pipelines().items()}
+    images = datasets['MimCo, ours'].dataset
+    count = min(args.images, len(images))
+    rows = [place * len(images) // count for place in range(count)]
+    contents = [Path(images.get_data_info(row)['img_path']).read_bytes() for row in rows]
+    references = {name: f'{name.split(", ")[0]}, Pillow' for name in datasets}
+    work = {name: partial(batches, dataset, rows, args.batch_size)
+            for name, dataset in datasets.items()}
+    views = {name: torch.cat(list(batches(dataset, rows[:COMPARED], args.batch_size)))
+             for name, dataset in datasets.items()}
+    work.update({name: partial(map, decode, contents) for name, decode in decoders().items()})
+    seconds = {name: [each / count for each in times]
+               for name, times in interleaved(work, args.rounds).items()}
+    quality = {name: psnr(views[name], views[other]) for name, other in references.items()
+               if name != other}
+    return feeding_table(seconds, references, DECODING, quality)
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    from mimco_mm.analysis import feeding_markdown
+    if not has_jpegs(args.folder):
+        sys.exit(f'error: there is no .jpg or .jpeg under {args.folder} (seen from {Path.cwd()}); '
+                 'expected a folder of photographs, e.g. data/imagenet/val')
+    rows = run(args)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(rows, indent=2) + '\n')
+    print(f'{feeding_markdown(rows)}\nIn figures: {args.out}')
+
+
+if __name__ == '__main__':
+    main()

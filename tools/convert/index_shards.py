@@ -1,0 +1,38 @@
+"""Index a folder of tar shards that others made, so that training can read them in any order.
+
+Reads the headers of all shards once, and writes index.npy and index.json beside them. Shards by
+tools/convert/pack_images.py have their index already. To train from SHARDS = PARENT/train:
+
+    --cfg-options train_dataloader.dataset.dataset.data_root=tar://PARENT
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmengine.utils import track_iter_progress
+
+ROOT = Path(__file__).resolve().parents[2]
+if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
+    sys.path.insert(0, str(ROOT))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('shards', type=Path, help="folder of *.tar in WebDataset's layout")
+    folder = parser.parse_args().shards
+    from mimco_mm.datasets.storage.tar_index import ShardError, find_shards, scan_shard, write_index
+    shards = find_shards(folder)
+    if not shards:
+        sys.exit(f'error: there is no *.tar in {folder} (seen from {Path.cwd()})')
+    try:
+        count = write_index(folder, ((shard, scan_shard(shard))
+                                     for shard in track_iter_progress(shards)))
+    except (OSError, ShardError) as error:
+        sys.exit(f'\nerror: {error}')
+    print(f'\n{folder}: {count} images in {len(shards)} shards')
+
+
+if __name__ == '__main__':
+    main()

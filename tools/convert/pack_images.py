@@ -1,0 +1,91 @@
+"""Pack a folder of images into tar shards in WebDataset's layout, or into an LMDB database.
+
+The images go in as they are, named by their paths in the folder. OUT appears when all of them are
+in it and have been counted; after an interruption the same command goes on. To train from it:
+
+    --cfg-options train_dataloader.dataset.dataset.data_root=tar://PARENT_OF_OUT
+
+if OUT is PARENT_OF_OUT/train, and lmdb:// for a database.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from mmengine.utils import track_iter_progress
+
+ROOT = Path(__file__).resolve().parents[2]
+if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
+    sys.path.insert(0, str(ROOT))
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('images', type=Path,
+                        help='folder of images, or of CLASS folders, e.g. data/imagenet/train')
+    parser.add_argument('out', type=Path, help='new folder, e.g. data/imagenet-tar/train')
+    parser.add_argument('--format', choices=['tar', 'lmdb'], default='tar',
+                        help='(default: %(default)s)')
+    parser.add_argument('--shard-size', type=float, default=1000, metavar='MB',
+                        help='images in a shard, in 10^6 bytes (default: %(default)s)')
+    args = parser.parse_args(argv)
+    if args.out.exists():
+        parser.error(f'{args.out} is there already; remove it, or choose another folder')
+    if args.shard_size <= 0:
+        parser.error(f'--shard-size must be above 0, got {args.shard_size}')
+    return args
+
+
+def find(folder: Path) -> tuple[list[str], list[int]]:
+    """Names and bytes of the images, by name."""
+    from mimco_mm.datasets import find_images
+    names = sorted(Path(path).relative_to(folder).as_posix() for path in find_images(folder))
+    return names, [os.stat(folder / name).st_size for name in names]
+
+
+def check_space(out: Path, sizes: list[int]) -> None:
+    """Refuse to begin what the disk cannot hold; either format adds some 2 %, or 2 KB an image."""
+    needed = sum(sizes) * 1.02 + 2048 * len(sizes)
+    there = sum(path.stat().st_size for path in out.iterdir())
+    free = shutil.disk_usage(out).free + there
+    if free < needed:
+        sys.exit(f'error: {out} has {free / 1e9:.1f} GB left, and {len(sizes)} images take '
+                 f'{needed / 1e9:.1f} GB')
+
+
+def main() -> None:
+    args = parse_args()
+    from mimco_mm.datasets.storage import ShardError, packing
+    from mimco_mm.datasets.storage.lmdb_backend import LmdbPack
+    from mimco_mm.datasets.storage.tar_backend import TarPack
+    from mimco_mm.datasets.storage.tar_index import find_shards, scan_shard, write_index
+    unfinished = args.out.with_name(f'{args.out.name}.unfinished')
+    try:
+        names, sizes = find(args.images)
+        unfinished.mkdir(parents=True, exist_ok=True)
+        check_space(unfinished, sizes)
+        if args.format == 'tar':
+            packing.check_shard_names(names)
+            written = packing.write_shards(args.images, names, sizes, unfinished,
+                                           int(args.shard_size * 1e6))
+        else:
+            written = packing.write_lmdb(args.images, names, unfinished)
+        for _ in track_iter_progress((written, len(names))):
+            pass
+        print()
+        if args.format == 'tar':
+            write_index(unfinished, ((shard, scan_shard(shard))
+                                     for shard in find_shards(unfinished)))
+        pack = (TarPack if args.format == 'tar' else LmdbPack)(unfinished)
+        packing.verify(pack, names, unfinished)
+    except (FileNotFoundError, RuntimeError, ShardError, packing.PackingError) as error:
+        sys.exit(f'error: {error}')
+    unfinished.rename(args.out)
+    print(f'{args.out}: {len(names)} images, {sum(sizes) / 1e9:.2f} GB, all of {args.images}')
+
+
+if __name__ == '__main__':
+    main()
