@@ -11,4 +11,5 @@ custom_hooks = [
     dict(type='NaNGuardHook', interval=50),
     dict(type='HealthHook', interval=50),
     dict(type='KNNHook', data_root=None),  # on with `custom_hooks.7.data_root=data/imagenet`
+    dict(type='AccumulationHook'),
 ]

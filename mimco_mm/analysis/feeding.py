@@ -13,6 +13,7 @@ from mmengine.utils import track_iter_progress
 STOCK = dict(
     LoadRGBImage=('LoadImageFromFile', 'imdecode_backend'),
     AntialiasedResizedCrop=('RandomResizedCrop', 'backend'),
+    RandomHorizontalFlip=('RandomFlip', None),
     MaskGenerator=('SimMIMMaskGenerator', None),
     PackPlanes=('PackInputs', None))
 

@@ -107,11 +107,11 @@ def step_rows(seconds: Dict[str, Sequence[float]], batch_size: int, memory: Dict
     return rows
 
 
-def shares(seconds: Dict[str, Sequence[float]], whole: Sequence[float]) -> Dict[str, float]:
-    """Part -> its share of the whole step; what the parts leave are the heads."""
-    total = statistics.median(whole)
-    parts = {name: statistics.median(times) / total for name, times in seconds.items()}
-    return {**parts, 'heads': 1 - sum(parts.values())}
+def shares(step: Sequence[float], parts: Dict[str, Sequence[float]]) -> Dict[str, float]:
+    """Part -> its share of the step that it took turns with; what the parts leave are the heads."""
+    total = statistics.median(step)
+    found = {name: statistics.median(times) / total for name, times in parts.items()}
+    return {**found, 'heads': 1 - sum(found.values())}
 
 
 def step_markdown(rows: Sequence[Dict[str, Any]], operations_per_s: float,

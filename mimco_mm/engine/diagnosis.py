@@ -7,6 +7,8 @@ import torch
 from mmengine.dist import all_reduce
 from torch import nn
 
+from .sharding import is_sharded, unsharded_type
+
 # In the order in which a step makes them.
 STAGES = ('input', 'parameter', 'module output', 'loss', 'gradient')
 Finding = Tuple[int, int, str]  # (stage, position in it, what): of two, the smaller came first
@@ -44,11 +46,21 @@ def first_bad_tensor(model: nn.Module, batch: dict,
         loss, log_vars = model.parse_losses(losses)
     found += bad_ones(3, {f'loss {name}': value for name, value in log_vars.items()})
     if not on_any_rank(found) and loss.requires_grad:
-        parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
         found += bad_ones(4, {f'gradient of {name}': gradient for name, gradient in reversed(
-            list(zip(parameters, gradients))) if gradient is not None})
+            gradients_of(loss, model)) if gradient is not None})
     return min(found, default=NOTHING)
+
+
+def gradients_of(loss: torch.Tensor, model: nn.Module) -> List[Tuple[str, torch.Tensor]]:
+    """(name, gradient or None) of all trainable parameters."""
+    parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if any(is_sharded(p) for p in parameters.values()):  # those of the graph are not these shards
+        model.zero_grad()
+        loss.backward()
+        return [(name, p.grad) for name, p in parameters.items()]
+    # not backward(): it would call on DistributedDataParallel, whose forward was not used
+    gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+    return list(zip(parameters, gradients))
 
 
 def on_any_rank(found: List[Finding]) -> bool:
@@ -100,7 +112,8 @@ class watched_outputs:
             for tensor in tensors_in(output):
                 if not tensor.isfinite().all():
                     self.noted = True
-                    text = describe(f'output of {name} ({type(module).__name__})', tensor)
+                    kind = unsharded_type(module).__name__
+                    text = describe(f'output of {name} ({kind})', tensor)
                     self.found.append((2, self.calls, text))
                     return
 

@@ -18,12 +18,13 @@ from mimco_mm.analysis import (
 def test_with_stock_transforms__replaces_ours_alone_in_views_too():
     crop = dict(type='AntialiasedResizedCrop', scale=8, interpolation='bicubic')
     pipeline = [dict(type='LoadRGBImage'), dict(type='MultiView', transforms=[[crop], [crop]]),
-                dict(type='RandomFlip', prob=0.5), dict(type='MaskGenerator', input_size=8),
+                dict(type='RandomHorizontalFlip', prob=0.5),
+                dict(type='MaskGenerator', input_size=8),
                 dict(type='PackPlanes', meta_keys=('img_path', ))]
     stock = dict(type='RandomResizedCrop', scale=8, interpolation='bicubic', backend='cv2')
     assert with_stock_transforms(pipeline, 'cv2') == [
         dict(type='LoadImageFromFile', imdecode_backend='cv2'),
-        dict(type='MultiView', transforms=[[stock], [stock]]), pipeline[2],
+        dict(type='MultiView', transforms=[[stock], [stock]]), dict(type='RandomFlip', prob=0.5),
         dict(type='SimMIMMaskGenerator', input_size=8),
         dict(type='PackInputs', meta_keys=['img_path'])]
     assert pipeline[0] == dict(type='LoadRGBImage')

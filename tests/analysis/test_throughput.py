@@ -58,5 +58,5 @@ def test_step_rows__ratios_are_of_the_same_turn():
 
 
 def test_shares__the_rest_is_the_heads():
-    parts = shares(dict(teacher=[1., 3., 2.], student=[5.]), whole=[10.])
+    parts = shares([10.], dict(teacher=[1., 3., 2.], student=[5.]))
     assert parts == pytest.approx(dict(teacher=0.2, student=0.5, heads=0.3))

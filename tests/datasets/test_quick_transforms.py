@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from mmpretrain.datasets.transforms import PackInputs, RandomResizedCrop
+from mmcv.transforms.utils import cache_random_params
+from mmpretrain.datasets.transforms import PackInputs, RandomFlip, RandomResizedCrop
 from PIL import Image
 
 from mimco_mm.datasets import (
@@ -11,6 +12,7 @@ from mimco_mm.datasets import (
     BrokenImageError,
     LoadRGBImage,
     PackPlanes,
+    RandomHorizontalFlip,
 )
 from mimco_mm.datasets.transforms import cropping, loading
 
@@ -135,6 +137,28 @@ def test_resize__takes_views_of_any_order():
 def test_crop__other_interpolations_are_refused():
     with pytest.raises(ValueError, match="must be one of bilinear, bicubic, got 'lanczos'"):
         AntialiasedResizedCrop(scale=224, interpolation='lanczos')
+
+
+# RandomHorizontalFlip
+
+
+@pytest.mark.parametrize('prob', [0.0, 0.3, 0.5, 1.0])
+def test_flip__is_mmcvs_and_leaves_the_generator_as_mmcvs_does(prob):
+    image, drawn = np.asarray(photograph(4, 3)), []
+    for transform in (RandomHorizontalFlip(prob=prob), RandomFlip(prob=prob)):
+        np.random.seed(0)
+        results = [transform(dict(img=image)) for _ in range(500)]
+        drawn.append([*results, dict(img=np.random.random_sample(9))])
+    for ours, stock in zip(*drawn):
+        np.testing.assert_array_equal(ours.pop('img'), stock.pop('img'))
+        assert ours == stock
+
+
+@pytest.mark.parametrize('kind', [RandomHorizontalFlip, RandomFlip])
+def test_flip__draws_once_where_random_numbers_are_shared(kind):
+    flip = kind(prob=0.5)
+    with cache_random_params([flip]):
+        assert len({flip(dict(img=np.zeros((2, 2, 3))))['flip'] for _ in range(50)}) == 1
 
 
 # PackPlanes

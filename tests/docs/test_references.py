@@ -120,7 +120,8 @@ def test_documents__link_to_what_is_there(name):
     assert [link for link in links if not (ROOT / 'docs' / link).exists()] == []
 
 
-@pytest.mark.parametrize('name', ['data.md', 'paper_map.md', 'open_questions.md', 'tables.md'])
+@pytest.mark.parametrize(
+    'name', ['data.md', 'paper_map.md', 'open_questions.md', 'speed.md', 'tables.md'])
 def test_documents__name_files_that_are_there(name):
     text = (ROOT / 'docs' / name).read_text()
     paths = re.findall(r'(?<![\w/.])(?:configs|docs|mimco_mm|tests|tools)/[\w/.-]*\.\w+', text)

@@ -113,8 +113,8 @@ def measure(backbone: str, args: argparse.Namespace) -> dict:
         memory[row] = peak.bytes
     table = step_rows(seconds, args.batch_size, memory,
                       {row: counted[method] for row, (method, *_) in rows.items()})
-    parts = take_turns(steps[MIMCO].parts(), args.repeats, device)
-    result = dict(backbone=backbone, rows=table, shares=shares(parts, seconds[MIMCO]))
+    parts = take_turns(dict(step=steps[MIMCO], **steps[MIMCO].parts()), args.repeats, device)
+    result = dict(backbone=backbone, rows=table, shares=shares(parts.pop('step'), parts))
     if args.images:
         times = take_turns(dict(data=reading(args.images, args.batch_size)), args.repeats, device)
         result['core_seconds_of_data'] = statistics.median(times['data'])

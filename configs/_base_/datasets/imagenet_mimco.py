@@ -9,7 +9,7 @@ augmentation = [
         crop_ratio_range=(0.67, 1.0),  # paper 3.3
         aspect_ratio_range=(3 / 4, 4 / 3),  # paper 3.3
         interpolation='bilinear'),  # torchvision's default, which SimMIM keeps
-    dict(type='RandomFlip', prob=0.5),
+    dict(type='RandomHorizontalFlip', prob=0.5),
 ]
 pack = dict(type='PackPlanes', meta_keys=('img_path', ))
 train_pipeline = [

@@ -6,10 +6,11 @@ from .coded import (
     collate_coded,
 )
 from .cropping import AntialiasedResizedCrop
+from .flipping import RandomHorizontalFlip
 from .loading import BrokenImageError, LoadRGBImage
 from .masking import MaskGenerator
 from .packing import PackPlanes
 
 __all__ = ['AntialiasedResizedCrop', 'BrokenImageError', 'CodedFlip', 'CodedResizedCrop',
            'LoadCodedImage', 'LoadRGBImage', 'MaskGenerator', 'PackCodedInputs', 'PackPlanes',
-           'collate_coded']
+           'RandomHorizontalFlip', 'collate_coded']

@@ -26,5 +26,7 @@ def to_planes(image: np.ndarray) -> torch.Tensor:
     """(H, W, C), of any strides, as (C, H, W) in one piece."""
     planes = image.transpose(2, 0, 1)
     reverse = [axis for axis, stride in enumerate(planes.strides) if stride < 0]
-    forward = torch.from_numpy(np.flip(planes, reverse))
-    return (forward.flip(reverse) if reverse else forward).contiguous()
+    if not reverse:
+        return torch.from_numpy(planes).contiguous()
+    forward = planes[tuple(slice(None, None, -1 if axis in reverse else 1) for axis in range(3))]
+    return torch.from_numpy(forward).flip(reverse).contiguous()

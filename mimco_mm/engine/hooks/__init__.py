@@ -1,3 +1,4 @@
+from .accumulation_hook import AccumulationHook
 from .backbone_file_hook import BackboneFileHook
 from .broken_image_hook import BrokenImageHook
 from .epoch_seed_hook import EpochSeedHook
@@ -9,6 +10,6 @@ from .run_identity_hook import RunIdentityHook
 from .summary_hook import PretrainSummaryHook
 
 __all__ = [
-    'BackboneFileHook', 'BrokenImageHook', 'EpochSeedHook', 'HealthHook', 'KNNHook',
-    'LabelCheckHook', 'NaNGuardHook', 'PretrainSummaryHook', 'RunIdentityHook'
+    'AccumulationHook', 'BackboneFileHook', 'BrokenImageHook', 'EpochSeedHook', 'HealthHook',
+    'KNNHook', 'LabelCheckHook', 'NaNGuardHook', 'PretrainSummaryHook', 'RunIdentityHook'
 ]

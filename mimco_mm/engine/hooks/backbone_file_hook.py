@@ -1,12 +1,16 @@
 from pathlib import Path
+from typing import Dict
 
+import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmpretrain.registry import HOOKS
+from torch import nn
 
 from ...checkpoints import heads_of, save_backbone
 from ...version import __version__
+from ..sharding import gathered, unsharded_type
 
 
 @HOOKS.register_module()
@@ -19,18 +23,24 @@ class BackboneFileHook(Hook):
 
     priority = 'LOWEST'  # after the last checkpoint
 
-    @master_only
     def after_train(self, runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        weights = gathered(model.backbone.state_dict())  # of all ranks
+        self.write(runner, model, weights)
+
+    @staticmethod
+    @master_only
+    def write(runner, model: nn.Module, weights: Dict[str, torch.Tensor]) -> None:
+        """Write the file, and say where it is."""
         last = Path(runner.message_hub.get_info(
             'last_ckpt', Path(runner.work_dir) / f'iter_{runner.iter}.pth'))
         report = getattr(model.target_generator, 'report', None)
         file = last.with_name(f'backbone_{last.stem}.pth')
         save_backbone(
             file,
-            model.backbone.state_dict(),
+            weights,
             heads_of(model.backbone),
-            algorithm=type(model).__name__,
+            algorithm=unsharded_type(model).__name__,
             epoch=runner.epoch,
             iter=runner.iter,
             seed=runner.seed,

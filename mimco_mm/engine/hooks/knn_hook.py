@@ -2,6 +2,8 @@ from pathlib import Path
 from typing import Optional, Tuple
 
 import torch
+from mmengine.dataset import DefaultSampler
+from mmengine.dist import all_gather
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmpretrain.registry import HOOKS
@@ -16,8 +18,8 @@ from ..untouched import untouched
 class KNNHook(Hook):
     """Measures k-NN accuracy of the backbone's features while it trains, where labels exist.
 
-    After every ``interval`` epochs rank 0 classifies images of DATA_ROOT/QUERIES/CLASS by the
-    nearest ones of DATA_ROOT/BANK/CLASS, and logs ``knn/top1`` in percent; the other ranks wait.
+    After every ``interval`` epochs images of DATA_ROOT/QUERIES/CLASS are classified by the nearest
+    ones of DATA_ROOT/BANK/CLASS, and ``knn/top1`` is logged in percent. The ranks share the images.
     Weights, running statistics and random numbers of the run are not touched.
 
     Args:
@@ -30,7 +32,7 @@ class KNNHook(Hook):
         query_size: the same of the queries.
         k: neighbours that vote (20, as DINO's best).
         batch_size: images that are looked at together.
-        num_workers: processes that read images.
+        num_workers: processes that read images, on each rank.
     """
 
     def __init__(self,
@@ -62,10 +64,10 @@ class KNNHook(Hook):
     def after_train_epoch(self, runner) -> None:
         if self.data_root is None or not self.every_n_epochs(runner, self.interval):
             return
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        with untouched(model):
+            accuracy = self.accuracy(model)
         if runner.rank == 0:
-            model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-            with untouched(model):
-                accuracy = self.accuracy(model)
             runner.logger.info(f'k-NN accuracy after epoch {runner.epoch + 1}: {accuracy:.2f} %')
             runner.visualizer.add_scalars({'knn/top1': accuracy}, step=runner.iter)
 
@@ -79,10 +81,18 @@ class KNNHook(Hook):
         return knn_accuracy(queries, labels, bank, bank_labels, k=self.k)
 
     def features(self, model: nn.Module, part: str) -> Tuple[torch.Tensor, torch.Tensor]:
-        """Features and labels of a part, of as many images as it may have."""
+        """Features and labels of a part, of as many images as it may have, on every rank.
+
+        Each rank sees as many as the others (a sharded backbone runs on all of them together), so
+        the first ones may come again at the end.
+        """
         whole = labelled_folder(self.data_root, part, self.img_size, self.batch_size, num_workers=0)
         count = min(self.parts[part], len(whole.dataset))
         rows = torch.linspace(0, len(whole.dataset) - 1, count).round().long().tolist()
-        loader = DataLoader(Subset(whole.dataset, rows), self.batch_size,
+        images = Subset(whole.dataset, rows)
+        loader = DataLoader(images, self.batch_size, sampler=DefaultSampler(images, shuffle=False),
                             num_workers=self.num_workers, collate_fn=whole.collate_fn)
-        return extract_features(model.backbone, model.data_preprocessor, loader)
+        shares = extract_features(model.backbone, model.data_preprocessor, loader)
+        features, labels = (torch.stack(all_gather(share), 1).flatten(0, 1)[:count]
+                            for share in shares)  # rank r has images r, r + ranks, ...
+        return features, labels

@@ -1,3 +1,4 @@
+from .compilation import compile_blocks
 from .layers import accelerate
 
-__all__ = ['accelerate']
+__all__ = ['accelerate', 'compile_blocks']

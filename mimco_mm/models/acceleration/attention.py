@@ -51,7 +51,7 @@ class FastWindowMSA(WindowMSA):
     def bias(self, mask: Optional[torch.Tensor]) -> torch.Tensor:
         """What is added to the logits: (1, nH, N, N), or (nW, nH, N, N) with a ``mask``."""
         table = self.relative_position_bias_table
-        if table.requires_grad:
+        if table.requires_grad or torch.compiler.is_compiling():  # a graph holds no such state
             return self.make_bias(mask)
         state = table._version, table.data_ptr(), table.dtype
         if self.frozen_bias is None or self.frozen_bias[0] != state \

@@ -50,9 +50,13 @@ class MomentumCopy(nn.Module):
 
     @torch.no_grad()
     def update(self, source: nn.Module) -> None:
-        """copy <- m * copy + (1 - m) * source, for all parameters at once."""
-        copies = list(self.module.parameters())
-        if copies:  # an identity neck has none
+        """copy <- m * copy + (1 - m) * source, for all parameters at once.
+
+        Once in an optimizer step: not again while gradients are accumulated for it, between which
+        the source stands still (``AccumulationHook`` tells).
+        """
+        copies = list(self.module.parameters())  # an identity neck has none
+        if copies and not MessageHub.get_current_instance().get_info('accumulating', False):
             torch._foreach_lerp_(copies, list(source.parameters()), 1. - self.momentum())
 
     def forward(self, *args, **kwargs):

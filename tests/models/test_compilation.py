@@ -1,0 +1,72 @@
+"""Blocks compile without a graph break, once a shape, and compute what they did."""
+
+import pytest
+import torch
+from mmpretrain.registry import MODELS
+
+from mimco_mm.models.acceleration import accelerate, compile_blocks
+
+from .test_acceleration import NETWORKS, build, outcome, relative_error
+
+
+@pytest.fixture(autouse=True)
+def fresh_dynamo():
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    yield
+    torch._dynamo.config.suppress_errors = False
+    torch._dynamo.reset()
+
+
+@NETWORKS
+@pytest.mark.parametrize('faster', [False, True])
+def test_compile_blocks__whole_graphs_of_the_same_results(config, faster):
+    config = {**config, 'drop_path_rate': 0.}
+    plain, compiled = build(config).double(), build(config).double()
+    if faster:
+        accelerate(compiled)
+    compile_blocks(compiled, backend='aot_eager', fullgraph=True)
+    torch._dynamo.config.suppress_errors = False  # a graph break is an error here
+    wanted, got = outcome(plain), outcome(compiled)
+    assert list(plain.state_dict()) == list(compiled.state_dict())
+    for name in wanted:
+        assert relative_error(got[name], wanted[name]) < 1e-12, name
+
+
+@NETWORKS
+def test_compile_blocks__nothing_is_compiled_again(config):
+    network = compile_blocks(accelerate(build({**config, 'drop_path_rate': 0.2})),
+                             backend='aot_eager', fullgraph=True)
+    torch._dynamo.config.suppress_errors = False
+    x, mask = torch.randn(3, 3, 64, 64), torch.ones(3, 2, 2, dtype=torch.bool)
+    network(x, mask)[-1].sum().backward()
+    graphs = torch._dynamo.utils.counters['stats']['unique_graphs']
+    network(x, mask)[-1].sum().backward()
+    assert 0 < torch._dynamo.utils.counters['stats']['unique_graphs'] == graphs
+
+
+def test_compile_blocks__reaches_a_frozen_teacher_with_its_biases(tmp_path):
+    swin = dict(type='SwinTransformer', img_size=64, window_size=2,
+                arch=dict(embed_dims=8, depths=[2, 2, 2, 2], num_heads=[1, 2, 4, 8]))
+    torch.save(MODELS.build(swin).state_dict(), tmp_path / 'teacher.pth')
+    teacher = MODELS.build(dict(
+        type='FrozenTeacher', backbone=swin, checkpoint=str(tmp_path / 'teacher.pth')))
+    accelerate(teacher).init_weights()
+    x = torch.randn(2, 3, 64, 64)
+    wanted = teacher(x)
+    compile_blocks(teacher, backend='aot_eager', fullgraph=True)
+    torch._dynamo.config.suppress_errors = False
+    torch.testing.assert_close(teacher(x), wanted)
+    assert torch._dynamo.utils.counters['stats']['unique_graphs'] > 0
+
+
+def test_compile_blocks__what_cannot_be_compiled_runs_as_before():
+    def broken(graph, inputs):
+        raise RuntimeError('this backend compiles nothing')
+
+    network = build(dict(
+        type='MaskedMoCoV3ViT', img_size=64, patch_size=16, drop_path_rate=0.,
+        arch=dict(embed_dims=48, num_layers=2, num_heads=12, feedforward_channels=96)))
+    x = torch.randn(2, 3, 64, 64)
+    wanted = network(x)[-1]
+    assert torch.equal(compile_blocks(network, backend=broken)(x)[-1], wanted)
