@@ -10,8 +10,8 @@ from mmpretrain.registry import TRANSFORMS
 class RandomHorizontalFlip(RandomFlip):
     """mmcv's ``RandomFlip`` from left to right, with the same random numbers.
 
-    One number is compared with ``prob``. mmcv has numpy choose from weighted directions, which takes
-    0.03 ms an image.
+    One number is compared with ``prob``; mmcv has numpy choose from weighted directions, which
+    takes 0.03 ms an image.
 
     Args:
         prob: of the flip.
