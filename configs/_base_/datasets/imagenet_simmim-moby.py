@@ -8,7 +8,7 @@ view_3 = [
         crop_ratio_range=(0.67, 1.0),  # paper 3.3
         aspect_ratio_range=(3 / 4, 4 / 3),  # paper 3.3
         interpolation='bilinear'),
-    dict(type='RandomFlip', prob=0.5),
+    dict(type='RandomHorizontalFlip', prob=0.5),
 ]
 train_pipeline = [
     dict(type='LoadRGBImage'),
