@@ -49,3 +49,10 @@ def test_tool__writes_rows_and_shares(tmp_path, capsys):
     assert set(result['shares']) == {'teacher', 'student', 'optimizer', 'heads'}
     assert result['core_seconds_of_data'] > 0
     assert 'ratio (range)' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('options', [['--batch-size', '1'], ['--repeats', '0']])
+def test_tool__says_what_it_needs(options, capsys):
+    with pytest.raises(SystemExit):
+        load_tool('benchmarks/throughput.py').main(options)
+    assert 'expected --batch-size from 2 up' in capsys.readouterr().err

@@ -28,20 +28,14 @@ BACKBONES = {
 }
 
 
-def positive(text: str) -> int:
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f'expected a number from 1 up, got {text}')
-    return int(text)
-
-
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('backbones', nargs='*', choices=[*BACKBONES, []], metavar='BACKBONE',
                         help=f'of {", ".join(BACKBONES)} (default: all)')
-    parser.add_argument('--batch-size', type=positive, default=16, metavar='B',
+    parser.add_argument('--batch-size', type=int, default=16, metavar='B',
                         help='images (default: %(default)s; a GPU takes 256)')
-    parser.add_argument('--repeats', type=positive, default=5, metavar='R',
+    parser.add_argument('--repeats', type=int, default=5, metavar='R',
                         help='turns of each method (default: %(default)s)')
     parser.add_argument('--precision', choices=['float32', 'bfloat16'], default='float32',
                         help='of autocast (default: %(default)s)')
@@ -53,6 +47,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', type=Path, metavar='FILE.json',
                         default=Path('work_dirs', 'throughput.json'), help='(default: %(default)s)')
     args = parser.parse_args(argv)
+    if args.batch_size < 2 or args.repeats < 1:
+        parser.error('expected --batch-size from 2 up (BN needs two) and --repeats from 1 up')
     args.backbones = args.backbones or list(BACKBONES)
     return args
 
