@@ -23,3 +23,6 @@ class AccumulationHook(Hook):
     def before_train_iter(self, runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
         pending = batch_idx % runner.optim_wrapper._accumulative_counts > 0
         runner.message_hub.update_info('accumulating', pending)
+
+    def after_train_iter(self, runner, *args, **kwargs) -> None:
+        runner.message_hub.update_info('accumulating', False)  # what follows may be another run
