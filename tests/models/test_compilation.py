@@ -8,6 +8,9 @@ from mimco_mm.models.acceleration import accelerate, compile_blocks
 
 from .test_acceleration import NETWORKS, build, outcome, relative_error
 
+# torch 2.5 cannot trace how mmengine looks at the arguments of a deprecated call
+pytestmark = pytest.mark.maintained_only
+
 
 @pytest.fixture(autouse=True)
 def fresh_dynamo():
