@@ -67,10 +67,11 @@ class TrainingStep:
     def parts(self) -> Dict[str, Callable[[], None]]:
         """MimCo's teacher, student (with its backward) and optimizer (with clipping), by itself.
 
-        What is left of a step are the heads. Run a step first: the optimizer needs gradients.
+        What is left of a step are the heads. The optimizer finds a gradient (0) for each parameter.
         """
         model, x = self.model, self.inputs[0]
         mask = batch_masks(self.samples)
+        gradients = [(p, torch.zeros_like(p)) for p in model.parameters() if p.requires_grad]
 
         def teacher():
             with self.autocast():
@@ -81,7 +82,13 @@ class TrainingStep:
                 z = model.student(x, mask)
             z.backward(torch.ones_like(z))
 
-        return dict(teacher=teacher, student=student, optimizer=self.optim_wrapper.step)
+        def optimizer():
+            for parameter, gradient in gradients:
+                parameter.grad = gradient
+            self.optim_wrapper.step()
+            self.optim_wrapper.zero_grad()
+
+        return dict(teacher=teacher, student=student, optimizer=optimizer)
 
 
 def build_model(config: dict, folder: Path) -> torch.nn.Module:

@@ -39,3 +39,8 @@ def test_feeding__folder_without_jpegs(tmp_path):
     done = feeding(tmp_path)
     assert done.returncode == 1 and 'Traceback' not in done.stderr
     assert 'error: ' in done.stderr and '.jpg' in done.stderr and str(tmp_path) in done.stderr
+
+
+def test_numbers__below_one_are_refused(tmp_path):
+    done = feeding(tmp_path, '--rounds', 0)
+    assert done.returncode == 2 and '--rounds from 1 up' in done.stderr

@@ -24,12 +24,17 @@ def test_step__moves_the_weights(tmp_path, name, faster):
         if key in cfg.model:
             cfg.model[key].in_channels = 64
     step = TrainingStep(cfg, 2, torch.device('cpu'), None, faster, tmp_path)
-    before = {name: p.detach().clone() for name, p in step.model.named_parameters()}
+    before = {key: p.detach().clone() for key, p in step.model.named_parameters()}
     step()
-    moved = {name for name, p in step.model.named_parameters() if not torch.equal(p, before[name])}
-    assert {name.split('.')[0] for name in moved} >= {'backbone'}
+    moved = {key for key, p in step.model.named_parameters() if not torch.equal(p, before[key])}
+    assert {key.split('.')[0] for key in moved} >= {'backbone'}
     groups = step.optim_wrapper.optimizer.param_groups
     assert (len(groups) < 5) == faster and bool(groups[0]['fused']) == faster
+    if name == 'mimco_swin-t':
+        step.parts()['optimizer']()
+        states = step.optim_wrapper.optimizer.state
+        trained = [p for p in step.model.parameters() if p.requires_grad]
+        assert {int(states[parameter]['step']) for parameter in trained} == {2}  # heads as well
 
 
 def test_tool__writes_rows_and_shares(tmp_path, capsys):

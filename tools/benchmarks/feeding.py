@@ -22,25 +22,22 @@ COMPARED = 256  # images that the PSNR is of, at most
 DECODING = 'decoding, torchvision'  # the fastest decoder that refuses a cut file
 
 
-def positive(text: str) -> int:
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f'expected a number from 1 up, got {text}')
-    return int(text)
-
-
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('folder', type=Path, help='JPEGs at any depth, e.g. data/imagenet/val')
-    parser.add_argument('--images', type=positive, default=240, metavar='N',
+    parser.add_argument('--images', type=int, default=240, metavar='N',
                         help='so many of them, evenly spaced (default: %(default)s)')
-    parser.add_argument('--batch-size', type=positive, default=64, metavar='B',
+    parser.add_argument('--batch-size', type=int, default=64, metavar='B',
                         help='(default: %(default)s)')
-    parser.add_argument('--rounds', type=positive, default=7, metavar='R',
+    parser.add_argument('--rounds', type=int, default=7, metavar='R',
                         help='turns of each row (default: %(default)s)')
     parser.add_argument('--out', type=Path, metavar='FILE.json',
                         default=Path('work_dirs', 'feeding.json'), help='(default: %(default)s)')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if min(args.images, args.batch_size, args.rounds) < 1:
+        parser.error('expected --images, --batch-size and --rounds from 1 up')
+    return args
 
 
 def has_jpegs(folder: Path) -> bool:
