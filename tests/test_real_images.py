@@ -5,9 +5,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-import torch
 from mmengine.config import Config
-from mmpretrain.registry import DATASETS
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+from mmpretrain.registry import MODELS
 
 SAMPLES = Path(os.environ.get(
     'MIMCO_SAMPLES', Path(__file__).parents[2] / 'shared' / 'data' / 'imagenet-samples.tar'))
@@ -27,15 +28,23 @@ def photographs(tmp_path_factory) -> Path:
 @pytest.mark.parametrize('name, views', [('mimco_swin-t', 1), ('teachers/moby_swin-t', 2),
                                          ('teachers/mocov3_vit-s', 2)])
 def test_pipeline__reads_every_photograph(name, views, photographs):
-    cfg = Config.fromfile(CONFIGS / f'{name}.py').train_dataloader.dataset
-    cfg.dataset.data_root = str(photographs)
-    dataset = DATASETS.build(cfg)
-    assert len(dataset) == len(list(photographs.rglob('*.JPEG'))) > 0
-    for index in range(0, len(dataset), 7):
-        sample = dataset[index]
-        images = sample['inputs'] if views == 2 else [sample['inputs']]
+    cfg = Config.fromfile(CONFIGS / f'{name}.py')
+    loader = cfg.train_dataloader
+    loader.update(batch_size=16, num_workers=0, persistent_workers=False, drop_last=False)
+    loader.dataset.dataset.data_root = str(photographs)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        loader = Runner.build_dataloader(loader, seed=0)
+        preprocessor = MODELS.build(dict(cfg.data_preprocessor, mean=None, std=None))
+    count = 0
+    for batch in loader:
+        data = preprocessor(batch)
+        images = data['inputs'] if views == 2 else [data['inputs']]
         assert len(images) == views
-        assert all(image.shape == (3, 224, 224) and image.dtype == torch.uint8
-                   for image in images)
-        assert 'broken_images' not in sample['data_samples']
-        assert views == 2 or sample['data_samples'].mask.sum() == 30
+        for view in images:
+            assert view.shape[1:] == (3, 224, 224)
+            assert 0 <= view.amin() and 200 < view.amax() <= 255
+        for sample in data['data_samples']:
+            assert 'broken_images' not in sample
+            assert views == 2 or sample.mask.sum() == 30
+        count += len(data['data_samples'])
+    assert count == len(list(photographs.rglob('*.JPEG'))) > 0

@@ -11,10 +11,13 @@ from mmengine.utils import track_iter_progress
 
 # mmpretrain's transforms in place of ours, and what names their backend.
 STOCK = dict(
+    LoadCodedImage=('LoadImageFromFile', 'imdecode_backend'),
     LoadRGBImage=('LoadImageFromFile', 'imdecode_backend'),
+    CodedResizedCrop=('RandomResizedCrop', 'backend'),
     AntialiasedResizedCrop=('RandomResizedCrop', 'backend'),
-    RandomHorizontalFlip=('RandomFlip', None),
+    CodedFlip=('RandomFlip', None),
     MaskGenerator=('SimMIMMaskGenerator', None),
+    PackCodedInputs=('PackInputs', None),
     PackPlanes=('PackInputs', None))
 
 

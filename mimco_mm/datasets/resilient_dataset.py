@@ -1,6 +1,6 @@
 import random
 from pathlib import Path
-from typing import Optional, Union
+from typing import List, Optional, Sequence, Union
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from .transforms import BrokenImageError
 class ResilientDataset:
     """Wraps a dataset so that broken images do not stop a run, and samples can be repeated.
 
-    - An image that ``LoadRGBImage`` cannot decode is replaced by the next one that it can; the
+    - An image that the pipeline cannot read or decode is replaced by the next one that it can; the
       sample carries the broken paths (``broken_images``), which ``BrokenImageHook`` counts.
     - From ``set_epoch`` on, which ``EpochSeedHook`` calls, the random numbers of a sample depend
       on (seed, epoch, index) alone: not on the number of workers or ranks, nor on whether the run
@@ -51,12 +51,16 @@ class ResilientDataset:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> dict:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> List[dict]:
+        """The samples of a batch, which torch's dataloader asks for at once."""
         # In the main process (no workers) the model draws from torch's generator as well.
         with torch.random.fork_rng(devices=[], enabled=get_worker_info() is None):
-            self._seed_sample(index)
-            return self._first_readable(index)
+            return [self._first_readable(index) for index in indices]
 
     def _first_readable(self, index: int) -> dict:
+        self._seed_sample(index)
         broken = {}
         for candidate in range(index, index + self.max_broken):
             candidate %= len(self)

@@ -15,37 +15,40 @@ __all__ = ['DecodingDataPreprocessor']
 
 @MODELS.register_module()
 class DecodingDataPreprocessor(MimCoDataPreprocessor):
-    """Decodes, crops, resizes and flips a batch on the device, then normalises it.
+    """Carries out on the device what is drawn for a batch and not done yet, then normalises it.
 
-    JPEGs are decoded by torchvision: by nvJPEG on a CUDA device, by libjpeg-turbo on the host of
-    any other. What is drawn for each image comes with its sample (``CodedResizedCrop``,
-    ``CodedFlip``), and images that come as pixels are cropped already.
-
-    Args:
-        to_rgb: whether the model sees RGB, which is what is decoded, or BGR.
-        **kwargs: those of mmpretrain's SelfSupDataPreprocessor.
+    Of a batch by ``collate_decoded`` that is the flip. One by ``collate_coded`` is first decoded,
+    cropped and resized: by nvJPEG, through torchvision, on a CUDA device, by libjpeg-turbo on the
+    host of any other. What is drawn for an image comes with its sample (``CodedResizedCrop``,
+    ``CodedFlip``). Any other batch, for example of images to be judged, is treated as mmpretrain's
+    preprocessor does.
     """
 
-    def __init__(self, to_rgb: bool = False, **kwargs) -> None:
-        super().__init__(rgb_to_bgr=not to_rgb, **kwargs)
-
     def forward(self, data: dict, training: bool = False) -> dict:
-        samples = data['data_samples']
-        inputs = self.images(data['inputs'], samples)
-        return super().forward(dict(inputs=inputs, data_samples=samples), training)
+        inputs, samples = data['inputs'], data['data_samples']
+        if not isinstance(inputs, dict):
+            return super().forward(data, training)
+        if 'pixels' in inputs:
+            pixels = inputs['pixels'].to(self.device, non_blocking=True)
+            images = pixels.permute(0, 3, 1, 2).contiguous()
+        else:
+            images = self.decoded(inputs, samples)
+        flips = torch.tensor([sample.flip for sample in samples])
+        flips = flips.view(-1, 1, 1, 1).to(self.device, non_blocking=True)
+        # from RGB to BGR, in which mmpretrain's preprocessors expect images
+        images = torch.where(flips, images.flip(1, -1), images.flip(1))
+        return super().forward(dict(inputs=images, data_samples=samples), training)
 
-    def images(self, inputs: dict, samples: List[DataSample]) -> torch.Tensor:
-        """(B, 3, h, w), float32, 0 to 255, of a batch by ``collate_coded``."""
+    def decoded(self, inputs: dict, samples: List[DataSample]) -> torch.Tensor:
+        """(B, 3, h, w), float32, RGB, 0 to 255, of a batch by ``collate_coded``."""
         contents = inputs['content'].split(inputs['sizes'].tolist())
         coded = [row for row, sample in enumerate(samples) if 'crop' in sample]
         decoded = dict(zip(coded, self.decode([contents[row] for row in coded],
                                               [samples[row].img_path for row in coded])))
-        batch = torch.stack([
+        return torch.stack([
             resized_crop(decoded[row], *sample.crop) if row in decoded else
             contents[row].view(3, *sample.img_shape[:2]).to(self.device).float()
             for row, sample in enumerate(samples)])
-        flips = torch.tensor([sample.flip for sample in samples]).to(self.device)
-        return torch.where(flips.view(-1, 1, 1, 1), batch.flip(-1), batch)
 
     def decode(self, contents: List[torch.Tensor], paths: List[str]) -> List[torch.Tensor]:
         """Images (3, H, W), uint8, RGB, on the device.
@@ -73,8 +76,9 @@ def decode_on_host(content: torch.Tensor, path: str) -> torch.Tensor:
     except RuntimeError as error:
         raise RuntimeError(
             f'{path} cannot be decoded ({error}). Header and end of the file are whole, so that '
-            'it was not found when it was read: restore or remove it. '
-            'configs/_base_/datasets/imagenet_mimco.py replaces such images.') from error
+            'it was not found when it was read: restore or remove it, or let the workers decode, '
+            'who replace such images (`train_dataloader.collate_fn.type=collate_decoded`).'
+        ) from error
 
 
 def resized_crop(image: torch.Tensor, box: tuple, size: tuple, interpolation: str) -> torch.Tensor:

@@ -5,6 +5,9 @@ import time
 
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmpretrain.registry import TRANSFORMS
 
 from mimco_mm.analysis import (
     feeding_markdown,
@@ -13,21 +16,28 @@ from mimco_mm.analysis import (
     psnr,
     with_stock_transforms,
 )
+from tests import tiny
 
 
 def test_with_stock_transforms__replaces_ours_alone_in_views_too():
     crop = dict(type='AntialiasedResizedCrop', scale=8, interpolation='bicubic')
     pipeline = [dict(type='LoadRGBImage'), dict(type='MultiView', transforms=[[crop], [crop]]),
-                dict(type='RandomHorizontalFlip', prob=0.5),
-                dict(type='MaskGenerator', input_size=8),
-                dict(type='PackPlanes', meta_keys=('img_path', ))]
+                dict(type='ColorJitter'), dict(type='PackPlanes', meta_keys=('img_path', ))]
     stock = dict(type='RandomResizedCrop', scale=8, interpolation='bicubic', backend='cv2')
     assert with_stock_transforms(pipeline, 'cv2') == [
         dict(type='LoadImageFromFile', imdecode_backend='cv2'),
-        dict(type='MultiView', transforms=[[stock], [stock]]), dict(type='RandomFlip', prob=0.5),
-        dict(type='SimMIMMaskGenerator', input_size=8),
+        dict(type='MultiView', transforms=[[stock], [stock]]), dict(type='ColorJitter'),
         dict(type='PackInputs', meta_keys=['img_path'])]
     assert pipeline[0] == dict(type='LoadRGBImage')
+
+
+@pytest.mark.parametrize('name', ['mimco', 'moby'])
+def test_with_stock_transforms__leaves_none_of_ours_in_a_pipeline(name):
+    file = tiny.CONFIGS / '_base_' / 'datasets' / f'imagenet_{name}.py'
+    pipeline = with_stock_transforms(Config.fromfile(file).train_pipeline, 'pillow')
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        built = [TRANSFORMS.build(transform) for transform in pipeline]
+    assert not [one for one in built if type(one).__module__.startswith('mimco_mm')]
 
 
 def test_interleaved__takes_turns_and_counts_cpu_time_alone(capsys):

@@ -17,7 +17,7 @@ def test_simmim__differs_from_mimco_in_the_method_alone(network):
     changed = changes(name, other)
     assert {path.split('.')[0] for path in changed} == {'model', 'data_preprocessor'}
     assert {path: changed[path] for path in changed if path.startswith('data_')} == {
-        'data_preprocessor.type': ('MimCoDataPreprocessor', 'SelfSupDataPreprocessor')}
+        'data_preprocessor.send_samples': (None, True)}
     assert plain(read(name).model.backbone) == plain(read(other).model.backbone)
 
 
@@ -42,7 +42,9 @@ def test_simmim_moby__has_mobys_views_and_mimcos_crop_masks_and_schedule():
     _, views, mask, _ = plain(config.train_dataloader.dataset.dataset.pipeline)
     assert views['num_views'] == [1, 1, 1]
     assert views['transforms'][:2] == plain(moby.train_pipeline)[1]['transforms']
-    assert views['transforms'][2] == plain(mimco.train_pipeline)[1:3]
+    crop, flip = plain(mimco.train_pipeline)[1:3]
+    assert views['transforms'][2] == [{**crop, 'type': 'AntialiasedResizedCrop'},
+                                      {**flip, 'type': 'RandomHorizontalFlip'}]
     assert mask == plain(mimco.train_pipeline)[3]
     assert learning_rates(config) == learning_rates(mimco)
     for key in ('optim_wrapper', 'auto_scale_lr', 'train_cfg', 'param_scheduler'):

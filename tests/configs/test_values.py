@@ -110,8 +110,8 @@ def test_config__run(name):
 
 @pytest.mark.parametrize('name', STUDENTS)
 def test_mimco__pipeline(name):
-    types = ['LoadRGBImage', 'AntialiasedResizedCrop', 'RandomHorizontalFlip', 'MaskGenerator',
-             'PackPlanes']
+    types = ['LoadCodedImage', 'CodedResizedCrop', 'CodedFlip', 'MaskGenerator',
+             'PackCodedInputs']
     ratio = {'mask-50': 0.5, 'mask-70': 0.7, 'no-mask': None}.get(name.split('_')[-1], 0.6)
     if ratio is None:
         types.remove('MaskGenerator')

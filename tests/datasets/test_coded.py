@@ -1,4 +1,4 @@
-"""The pipeline that decodes on the device sees what the usual one sees: images, boxes, flips."""
+"""Images decoded by the batch, or on the device, are those decoded at once: boxes, flips, pixels."""
 
 import io
 from pathlib import Path
@@ -9,13 +9,14 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
+from mmpretrain.models.utils import SelfSupDataPreprocessor
 from mmpretrain.registry import MODELS
 from PIL import Image
 
 from mimco_mm.datasets import LoadCodedImage
+from mimco_mm.models import DecodingDataPreprocessor
 from tests import tiny
 
-DATASETS = tiny.CONFIGS / '_base_' / 'datasets'
 COUNT = 12
 
 
@@ -59,10 +60,21 @@ def folder(tmp_path):
     return tmp_path
 
 
-def batch(name: str, folder: Path, workers: int = 0, changes=()) -> dict:
+PIPELINE = 'train_dataloader.dataset.dataset.pipeline'
+COLLATE = 'train_dataloader.collate_fn.type'
+WAYS = dict(
+    at_once={COLLATE: 'default_collate', 'data_preprocessor.type': 'MimCoDataPreprocessor', **{
+        f'{PIPELINE}.{row}.type': name for row, name in (
+            (0, 'LoadRGBImage'), (1, 'AntialiasedResizedCrop'), (2, 'RandomHorizontalFlip'),
+            (4, 'PackPlanes'))}},
+    by_the_batch={},
+    on_the_device={COLLATE: 'collate_coded'})
+
+
+def batch(way: str, folder: Path, workers: int = 0, changes=()) -> dict:
     """All images of the folder, in a run's order, as the model gets them."""
-    cfg = Config.fromfile(DATASETS / f'{name}.py')
-    cfg.merge_from_dict(dict(changes))
+    cfg = Config.fromfile(tiny.CONFIGS / '_base_' / 'datasets' / 'imagenet_mimco.py')
+    cfg.merge_from_dict({**WAYS[way], **dict(changes)})
     loader = cfg.train_dataloader
     loader.update(batch_size=COUNT + len(ODD), num_workers=workers,
                   persistent_workers=False)
@@ -83,25 +95,36 @@ STEP = 1 / 57  # of a value of 256, after normalisation: 1 / std, at most
 
 
 @pytest.mark.parametrize('workers', [0, 2])
-def test_batch__is_that_of_the_usual_pipeline_to_rounding(folder, workers):
-    usual = by_path(batch('imagenet_mimco', folder))
-    coded = by_path(batch('imagenet_mimco_gpu-decode', folder, workers))
+def test_batch__is_that_of_images_decoded_at_once(folder, workers):
+    usual = by_path(batch('at_once', folder))
+    late = by_path(batch('by_the_batch', folder, workers))
+    assert usual.keys() == late.keys() and len(usual) == COUNT + len(ODD)
+    for name, (image, sample) in usual.items():
+        np.testing.assert_array_equal(sample.mask, late[name][1].mask)
+        assert late[name][0].dtype == torch.float32 and late[name][0].is_contiguous()
+        torch.testing.assert_close(late[name][0], image, rtol=0, atol=1e-6)
+    assert 0 < sum(sample.flip for _, sample in late.values()) < len(late)
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_batch__decoded_on_the_device_is_the_same_to_rounding(folder, workers):
+    usual = by_path(batch('by_the_batch', folder))
+    coded = by_path(batch('on_the_device', folder, workers))
     assert usual.keys() == coded.keys() and len(usual) == COUNT + len(ODD)
     for name, (image, sample) in usual.items():
         other, others = coded[name]
         assert other.dtype == torch.float32 and other.shape == (3, 224, 224)
         np.testing.assert_array_equal(sample.mask, others.mask)
-        # the usual pipeline resizes in integers: rounded, and its weights too
+        # the host resizes in integers: rounded, and its weights too
         assert (image - other).abs().max() < 1.1 * STEP, name
         assert ('crop' in others) == (not name.startswith('odd'))
-    assert 0 < sum(sample.flip for _, sample in coded.values()) < len(coded)
 
 
-def test_batch__host_alone_decodes_odd_images(folder):
+def test_batch__the_host_alone_decodes_odd_images(folder):
     for path in (folder / 'train').glob('[0-9]*'):
         path.unlink()
-    usual, coded = (by_path(batch(name, folder, changes={'train_dataloader.drop_last': False}))
-                    for name in ('imagenet_mimco', 'imagenet_mimco_gpu-decode'))
+    usual, coded = (by_path(batch(way, folder, changes={'train_dataloader.drop_last': False}))
+                    for way in ('at_once', 'on_the_device'))
     assert len(coded) == len(ODD)
     for name, (image, _) in usual.items():
         torch.testing.assert_close(coded[name][0], image, rtol=0, atol=1e-6)
@@ -110,24 +133,37 @@ def test_batch__host_alone_decodes_odd_images(folder):
 @pytest.mark.parametrize('interpolation', ['bilinear', 'bicubic'])
 def test_batch__other_sizes_and_interpolations(folder, interpolation):
     crop = dict(scale=32, interpolation=interpolation, crop_ratio_range=(0.1, 1.))
-    images = []
-    for name in ('imagenet_mimco', 'imagenet_mimco_gpu-decode'):
-        pipeline = 'train_dataloader.dataset.dataset.pipeline.1'
-        images.append(by_path(batch(name, folder, changes={
-            f'{pipeline}.{key}': value for key, value in crop.items()})))
-    usual, coded = images
-    assert max((usual[name][0] - coded[name][0]).abs().max() for name in usual) < 1.1 * STEP
+    changes = {f'{PIPELINE}.1.{key}': value for key, value in crop.items()}
+    usual, late, coded = (by_path(batch(way, folder, changes=changes)) for way in WAYS)
+    for name in usual:
+        torch.testing.assert_close(late[name][0], usual[name][0], rtol=0, atol=1e-6)
+        assert (usual[name][0] - coded[name][0]).abs().max() < 1.1 * STEP
 
 
-@pytest.mark.parametrize('keep', [0.5, -2, 30])
-def test_cut_file__is_replaced_and_named(folder, keep):
-    path = folder / 'train' / '03.jpg'
-    content = path.read_bytes()
-    path.write_bytes(content[:int(keep * len(content)) if keep == 0.5 else keep])
-    samples = batch('imagenet_mimco_gpu-decode', folder)['data_samples']
+def test_preprocessor__other_batches_are_treated_as_by_mmpretrain():
+    """For example those of the k-NN hook: BGR, and nothing is left to be done."""
+    options = dict(mean=[1., 2., 3.], std=[4., 5., 6.], to_rgb=True)
+    images = torch.randint(256, (2, 3, 8, 8), dtype=torch.uint8)
+    for inputs in (images, [images, images.flip(0)]):
+        ours, stock = (kind(**options)(dict(inputs=inputs, data_samples=[]))['inputs']
+                       for kind in (DecodingDataPreprocessor, SelfSupDataPreprocessor))
+        torch.testing.assert_close(ours, stock, rtol=0, atol=0)
+
+
+def named_broken(samples: list) -> dict:
     broken = {}
     for sample in samples:
         broken.update(sample.get('broken_images', {}))
+    return broken
+
+
+@pytest.mark.parametrize('way', WAYS)
+@pytest.mark.parametrize('keep', [0.5, -2, 30])
+def test_cut_file__is_replaced_and_named(folder, keep, way):
+    path = folder / 'train' / '03.jpg'
+    content = path.read_bytes()
+    path.write_bytes(content[:int(keep * len(content)) if keep == 0.5 else keep])
+    broken = named_broken(batch(way, folder)['data_samples'])
     assert list(broken) == [str(path)]
     assert 'truncated' in broken[str(path)].lower()
 
@@ -137,13 +173,48 @@ def test_vanished_file__is_replaced_and_named(folder):
         LoadCodedImage()(dict(img_path=str(folder / 'nothing.jpg')))
 
 
-def test_damage_that_only_decoding_finds__is_named(folder):
-    for path in (folder / 'train').glob('0[4-9]*'):
+def damage(paths) -> list:
+    """Give images a Huffman table that no decoder takes, between a whole header and the end."""
+    paths = sorted(paths)
+    for path in paths:
         content = path.read_bytes()
         table = content.index(b'\xff\xc4') + 5  # counts of Huffman codes
         path.write_bytes(content[:table] + b'\xff' * 16 + content[table + 16:])
-    with pytest.raises(RuntimeError, match=r'train/0\d.jpg cannot be decoded .*imagenet_mimco.py'):
-        batch('imagenet_mimco_gpu-decode', folder)
+    return paths
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_damage_that_only_decoding_finds__is_replaced_within_the_batch(folder, workers):
+    whole = by_path(batch('by_the_batch', folder))
+    order = list(whole)
+    damaged = damage((folder / 'train').glob('0[4-9]*'))
+    data = batch('by_the_batch', folder, workers)
+    assert sorted(named_broken(data['data_samples'])) == [str(path) for path in damaged]
+    names = {path.name for path in damaged}
+    for row, name in enumerate(order):
+        image, sample = data['inputs'][row], data['data_samples'][row]
+        following = next(other for other in order[row:] + order[:row] if other not in names)
+        assert Path(sample.img_path).name == following
+        torch.testing.assert_close(image, whole[following][0], rtol=0, atol=0)
+        np.testing.assert_array_equal(sample.mask, whole[following][1].mask)
+        assert list(sample.get('broken_images', {})) == (
+            [str(folder / 'train' / name)] if name in names else [])
+
+
+def test_damage_that_only_decoding_finds__in_all_images_is_an_error(folder):
+    for path in (folder / 'train').glob('odd*'):
+        path.unlink()
+    damage((folder / 'train').iterdir())
+    with pytest.raises(RuntimeError, match=r'None of the 12 images of a batch can be decoded, the '
+                       r'first is .*jpg .*`train_dataloader.dataset.dataset.data_root`'):
+        batch('by_the_batch', folder, changes={'train_dataloader.drop_last': False})
+
+
+def test_damage_that_only_decoding_finds__on_the_device_is_an_error_that_names_it(folder):
+    damage((folder / 'train').glob('0[4-9]*'))
+    with pytest.raises(RuntimeError, match=r'train/0\d.jpg cannot be decoded .*'
+                       r'`train_dataloader.collate_fn.type=collate_decoded`'):
+        batch('on_the_device', folder)
 
 
 def test_device_that_refuses__leaves_the_batch_to_the_host(folder, monkeypatch):
@@ -157,9 +228,9 @@ def test_device_that_refuses__leaves_the_batch_to_the_host(folder, monkeypatch):
         asked.append((len(contents), mode.name, device.type))
         raise RuntimeError('nvjpeg')
 
-    preprocessor = module.DecodingDataPreprocessor()
+    preprocessor = DecodingDataPreprocessor()
     monkeypatch.setattr(module, 'decode_jpeg', refusing)
-    monkeypatch.setattr(module.DecodingDataPreprocessor, 'device', torch.device('cuda'))
+    monkeypatch.setattr(DecodingDataPreprocessor, 'device', torch.device('cuda'))
     monkeypatch.setattr(torch.Tensor, 'to', lambda tensor, device: tensor)
     content = torch.frombuffer(bytearray(saved(photo(0))), dtype=torch.uint8)
     image, = preprocessor.decode([content], ['a.jpg'])

@@ -45,7 +45,7 @@ def by_pillow(path) -> np.ndarray:
 def test_load_image__plain_jpegs_have_pillows_pixels_without_it(tmp_path, monkeypatch, mode,
                                                                 options):
     photograph().convert(mode).save(tmp_path / 'image.jpg', **options)
-    monkeypatch.setattr(loading, '_decode_by_pillow', None)
+    monkeypatch.setattr(loading, 'decode_by_pillow', None)
     image = LoadRGBImage()(dict(img_path=str(tmp_path / 'image.jpg')))['img']
     # 0 with the libjpeg-turbo that both wheels bring; 1 leaves room for another build's rounding
     assert abs(image.astype(int) - by_pillow(tmp_path / 'image.jpg')).max() <= 1
@@ -113,6 +113,18 @@ def test_crop__is_mmpretrains_by_pillow(interpolation, width, height):
         assert psnr(ours['img'], stock['img']) > 50
         if interpolation == 'bilinear':  # rounded twice, with weights of 15 bits
             assert abs(ours['img'].astype(int) - stock['img']).max() <= 2
+
+
+@pytest.mark.parametrize('height, width', [(375, 500), (500, 333), (1, 1), (3, 400), (400, 3)])
+def test_random_box__is_mmpretrains_number_by_number(height, width):
+    options = dict(scale=224, crop_ratio_range=(0.67, 1.0), max_attempts=3)
+    ours, stock = AntialiasedResizedCrop(**options), RandomResizedCrop(**options)
+    for seed in range(40):
+        np.random.seed(seed)
+        box, following = ours.random_box(height, width), np.random.random_sample()
+        np.random.seed(seed)
+        assert box == stock.rand_crop_params(np.zeros((height, width)))
+        assert following == np.random.random_sample()
 
 
 @pytest.mark.parametrize('interpolation', ['bilinear', 'bicubic'])

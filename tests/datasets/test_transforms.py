@@ -10,7 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from PIL import Image
 
-from mimco_mm.datasets import BrokenImageError, LoadRGBImage, MaskGenerator
+from mimco_mm.datasets import BrokenImageError, LoadRGBImage, MaskGenerator, collate_decoded
+from mimco_mm.models import DecodingDataPreprocessor
 from tests.reference.masks import check_mask, expected_masked_units
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'
@@ -221,10 +222,12 @@ def test_pipeline__mimco_keeps_at_least_two_thirds_of_the_image(tmp_path):
     pixels = np.stack(np.broadcast_arrays(ramp[None], ramp[:, None], 0 * ramp[None]), -1)
     Image.fromarray(pixels).save(tmp_path / 'ramp.png')
     transform, flips = pipeline('imagenet_mimco.py'), 0
+    finish = DecodingDataPreprocessor()
     areas, ratios = [], []
     np.random.seed(0)
     for _ in range(60):
-        _, green, red = transform(dict(img_path=str(tmp_path / 'ramp.png')))['inputs'].float()
+        sample = transform(dict(img_path=str(tmp_path / 'ramp.png')))
+        (_, green, red), = finish(collate_decoded([sample]))['inputs']
         width, height = red[0, -1] - red[0, 0], green[-1, 0] - green[0, 0]
         flips += int(width < 0)
         areas.append(float(width.abs() * height) / 255**2)

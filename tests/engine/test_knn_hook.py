@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mimco_mm.engine.hooks import KNNHook
 from mimco_mm.evaluation import extract_features, knn_accuracy, labelled_folder
 from tests import tiny
+from tests.datasets.test_storage import pack
 from tests.engine.test_resume import leaves
 
 
@@ -54,6 +55,14 @@ def test_accuracy__is_logged_and_is_the_offline_one(run, tmp_path):
     assert got[4] == pytest.approx(knn_accuracy(*features, k=3), abs=1e-6)
     log = Path(runner._log_dir, f'{runner.timestamp}.log').read_text()
     assert f'k-NN accuracy after epoch 2: {got[4]:.2f} %' in log
+
+
+@pytest.mark.parametrize('scheme', ['tar', 'lmdb'])
+def test_accuracy__of_packed_images_is_that_of_their_folder(run, tmp_path, scheme):
+    folder = accuracies(run(data_root=str(tmp_path / 'labelled')))
+    for part in ('bank', 'queries'):
+        pack(tmp_path / 'labelled' / part, tmp_path / 'packed' / part, scheme)
+    assert accuracies(run(data_root=f'{scheme}://{tmp_path}/packed')) == folder
 
 
 def test_measured_run__ends_bitwise_as_one_that_is_not(run, tmp_path):

@@ -1,8 +1,9 @@
 """Images per second that one core makes ready, from JPEG files to batches of uint8 pixels.
 
 Decoders alone, mmpretrain's own transforms and the pipelines of configs/ take turns on one thread;
-times are CPU times of the process. Quality is the PSNR against the same crops and flips after a
-full decode and a resize by Pillow. Writes FILE.json and prints a Markdown table.
+times are CPU times of the process. MimCo's own pipeline leaves flips to the device. Quality is the
+PSNR against the same crops and flips after a full decode and a resize by Pillow. Writes FILE.json
+and prints a Markdown table.
 """
 
 import argparse
@@ -44,20 +45,26 @@ def has_jpegs(folder: Path) -> bool:
     return any(path.suffix.lower() in SUFFIXES for path in folder.rglob('*'))
 
 
-def pipelines() -> dict[str, list[dict]]:
-    """{row: pipeline}; rows of one method begin with its name, its reference is by Pillow."""
+def pipelines() -> dict[str, tuple[list[dict], str]]:
+    """{row: (pipeline, what collates its samples)}.
+
+    Rows of one method begin with its name; its reference is by Pillow.
+    """
     from mmengine.config import Config
 
     from mimco_mm.analysis import with_stock_transforms
     folder = ROOT / 'configs' / '_base_' / 'datasets'
-    mimco, moby = (Config.fromfile(folder / f'imagenet_{name}.py').train_pipeline
-                   for name in ('mimco', 'moby'))
-    load, crop, *rest = mimco
+    mimco, moby = (Config.fromfile(folder / f'imagenet_{name}.py') for name in ('mimco', 'moby'))
+    load, crop, *rest = mimco.train_pipeline
     bicubic = [load, dict(crop, interpolation='bicubic'), *rest]
     rows = {}
-    for name, ours in (('MimCo', mimco), ('MimCo bicubic', bicubic), ('MoBY', moby)):
-        rows.update({f'{name}, Pillow': with_stock_transforms(ours, 'pillow'),
-                     f'{name}, OpenCV': with_stock_transforms(ours, 'cv2'), f'{name}, ours': ours})
+    for name, cfg, ours in (('MimCo', mimco, mimco.train_pipeline),
+                            ('MimCo bicubic', mimco, bicubic),
+                            ('MoBY', moby, moby.train_pipeline)):
+        rows.update({
+            f'{name}, Pillow': (with_stock_transforms(ours, 'pillow'), 'default_collate'),
+            f'{name}, OpenCV': (with_stock_transforms(ours, 'cv2'), 'default_collate'),
+            f'{name}, ours': (ours, cfg.train_dataloader.collate_fn.type)})
     return rows
 
 
@@ -94,36 +101,46 @@ def decoders() -> dict[str, Callable]:
             'decoding, OpenCV (fills cut files)': opencv}
 
 
-def batches(dataset, rows: list[int], batch_size: int) -> Iterator:
-    """Batches as a dataloader makes them: pixels (B, 3, H, W), of two views (2B, 3, H, W)."""
-    import torch
-    from mmengine.dataset import default_collate
+def batches(dataset, collate: Callable, rows: list[int], batch_size: int) -> Iterator[dict]:
+    """Batches as a dataloader makes them."""
     for start in range(0, len(rows), batch_size):
-        inputs = default_collate([dataset[row] for row in rows[start:start + batch_size]])['inputs']
-        yield torch.cat(inputs) if isinstance(inputs, list) else inputs
+        yield collate(dataset.__getitems__(rows[start:start + batch_size]))
+
+
+def on_device(made: Iterator[dict]):
+    """What the model gets of them: (N, 3, H, W), of two views both; flipped, not normalised."""
+    import torch
+    from mmpretrain.registry import MODELS
+    preprocessor = MODELS.build(dict(type='DecodingDataPreprocessor'))
+    inputs = [preprocessor(batch)['inputs'] for batch in made]
+    return torch.cat([torch.cat(each) if isinstance(each, list) else each for each in inputs])
 
 
 def run(args: argparse.Namespace) -> list[dict]:
     import cv2
     import torch
-    from mmengine.registry import init_default_scope
+    from mmengine.registry import FUNCTIONS, init_default_scope
 
     import mimco_mm  # noqa: F401
     from mimco_mm.analysis import feeding_table, interleaved, psnr
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     init_default_scope('mmpretrain')
-    datasets = {name: build(args.folder, pipeline) for name, pipeline in pipelines().items()}
-    images = datasets['MimCo, ours'].dataset
+    loaders = {name: (build(args.folder, pipeline), FUNCTIONS.get(collate))
+               for name, (pipeline, collate) in pipelines().items()}
+    images = loaders['MimCo, ours'][0].dataset
     count = min(args.images, len(images))
     rows = [place * len(images) // count for place in range(count)]
-    contents = [Path(images.get_data_info(row)['img_path']).read_bytes() for row in rows]
-    references = {name: f'{name.split(", ")[0]}, Pillow' for name in datasets}
-    work = {name: partial(batches, dataset, rows, args.batch_size)
-            for name, dataset in datasets.items()}
-    views = {name: torch.cat(list(batches(dataset, rows[:COMPARED], args.batch_size)))
-             for name, dataset in datasets.items()}
+    paths = [Path(images.get_data_info(row)['img_path']) for row in rows]
+    contents = [path.read_bytes() for path in paths]
+    references = {name: f'{name.split(", ")[0]}, Pillow' for name in loaders}
+    work = {name: partial(batches, *loader, rows, args.batch_size)
+            for name, loader in loaders.items()}
+    views = {name: on_device(batches(*loader, rows[:COMPARED], args.batch_size))
+             for name, loader in loaders.items()}
     work.update({name: partial(map, decode, contents) for name, decode in decoders().items()})
+    decode = decoders()[DECODING]
+    work[f'reading and {DECODING}'] = partial(map, lambda path: decode(path.read_bytes()), paths)
     seconds = {name: [each / count for each in times]
                for name, times in interleaved(work, args.rounds).items()}
     quality = {name: psnr(views[name], views[other]) for name, other in references.items()

@@ -80,12 +80,15 @@ def methods(backbone: str, args: argparse.Namespace) -> dict[str, tuple]:
 def reading(folder: Path, batch_size: int):
     """What makes a batch ready, in this process."""
     from mmengine.config import Config
+    from mmengine.registry import FUNCTIONS
     from mmpretrain.registry import DATASETS
-    pipeline = Config.fromfile(
-        ROOT / 'configs' / '_base_' / 'datasets' / 'imagenet_mimco.py').train_pipeline
+    cfg = Config.fromfile(ROOT / 'configs' / '_base_' / 'datasets' / 'imagenet_mimco.py')
+    collate = FUNCTIONS.get(cfg.train_dataloader.collate_fn.type)
     dataset = DATASETS.build(dict(type='ResilientDataset', dataset=dict(
-        type='CustomDataset', data_root=str(folder), with_label=False, pipeline=pipeline)))
-    return lambda: [dataset[row % len(dataset)] for row in range(batch_size)]
+        type='CustomDataset', data_root=str(folder), with_label=False,
+        pipeline=cfg.train_pipeline)))
+    rows = [row % len(dataset) for row in range(batch_size)]
+    return lambda: collate(dataset.__getitems__(rows))
 
 
 def measure(backbone: str, args: argparse.Namespace) -> dict:

@@ -2,7 +2,7 @@
 # official ViT-B has relative positions and LayerScale; Table 1's 83.8 % (paper) is of that one.)
 _base_ = '../mimco_vit-b.py'
 
-data_preprocessor = dict(type='SelfSupDataPreprocessor')  # mmpretrain's SimMIM wants masks sent
+data_preprocessor = dict(send_samples=True)  # mmpretrain's SimMIM wants masks sent
 model = dict(
     _delete_=True,
     type='SimMIM',

@@ -4,6 +4,7 @@ from .coded import (
     LoadCodedImage,
     PackCodedInputs,
     collate_coded,
+    collate_decoded,
 )
 from .cropping import AntialiasedResizedCrop
 from .flipping import RandomHorizontalFlip
@@ -13,4 +14,5 @@ from .packing import PackPlanes
 
 __all__ = ['AntialiasedResizedCrop', 'BrokenImageError', 'CodedFlip', 'CodedResizedCrop',
            'LoadCodedImage', 'LoadRGBImage', 'MaskGenerator', 'PackCodedInputs', 'PackPlanes',
-           'RandomHorizontalFlip', 'collate_coded']
+           'RandomHorizontalFlip', 'collate_coded',
+           'collate_decoded']

@@ -1,8 +1,12 @@
-"""A pipeline that leaves the pixels to the device: JPEGs stay coded, crops and flips are drawn.
+"""A pipeline that draws first and makes pixels later: JPEGs stay coded, crops and flips are drawn.
 
-``DecodingDataPreprocessor`` carries out what is drawn here. What its decoder might not read, or
-read in another way, is decoded and cropped here after all: all but whole, upright, baseline YCbCr
-JPEGs. The random numbers, and with them boxes, flips and masks, are those of the usual pipeline.
+``collate_decoded`` makes the pixels, once all of a batch is drawn: Python that runs between one
+decoding and the next, which empties the caches, takes twice as long. With ``collate_coded`` it is
+the device that makes them. Flips are the device's in any case (``DecodingDataPreprocessor``).
+
+What a device might not read, or read in another way, is decoded and cropped at once: all but whole,
+upright, baseline YCbCr JPEGs. The random numbers, and with them boxes, flips and masks, are those
+of ``LoadRGBImage``, ``AntialiasedResizedCrop`` and ``RandomHorizontalFlip``.
 """
 
 from io import BytesIO
@@ -12,12 +16,20 @@ import numpy as np
 import torch
 from mmengine import fileio
 from mmengine.registry import FUNCTIONS
-from mmpretrain.datasets.transforms import RandomFlip
 from mmpretrain.registry import TRANSFORMS
+from mmpretrain.structures import DataSample
 from PIL import ExifTags, Image
 
-from .cropping import AntialiasedResizedCrop
-from .loading import LoadRGBImage
+from .cropping import AntialiasedResizedCrop, resize_pixels
+from .flipping import RandomHorizontalFlip
+from .jpeg_header import read_jpeg_header
+from .loading import (
+    BrokenImageError,
+    LoadRGBImage,
+    decode_by_pillow,
+    decode_jpeg_strictly,
+    image_errors,
+)
 from .packing import PackPlanes
 
 END_OF_IMAGE = b'\xff\xd9'
@@ -48,13 +60,17 @@ class LoadCodedImage(LoadRGBImage):
 
 def device_decodable(content: bytes) -> Optional[Tuple[int, int]]:
     """Height and width, from the header, of a JPEG that every decoder reads alike, or None."""
+    header = read_jpeg_header(content)
+    plain = (header is not None and header.baseline and header.components == b'\1\2\3'
+             and header.adobe_transform == 1 and content.endswith(END_OF_IMAGE)
+             and min(header.height, header.width) > 0
+             and (not header.annotated or _is_upright(content)))
+    return (header.height, header.width) if plain else None
+
+
+def _is_upright(content: bytes) -> bool:
     with Image.open(BytesIO(content)) as image:
-        plain = (image.format == 'JPEG' and content.endswith(END_OF_IMAGE)
-                 and 'progressive' not in image.info
-                 and [component[0] for component in image.layer] == [1, 2, 3]
-                 and image.info.get('adobe_transform', 1) == 1  # 0: RGB
-                 and image.getexif().get(ExifTags.Base.Orientation, 1) in (0, 1))
-        return (image.height, image.width) if plain else None
+        return image.getexif().get(ExifTags.Base.Orientation, 1) in (0, 1)
 
 
 @TRANSFORMS.register_module()
@@ -67,22 +83,21 @@ class CodedResizedCrop(AntialiasedResizedCrop):
     def transform(self, results: dict) -> dict:
         if 'coded' not in results:
             return super().transform(results)
-        box = self.rand_crop_params(np.broadcast_to(np.uint8(0), results['img_shape']))
+        box = self.random_box(*results['img_shape'])
         results['crop'] = (box, tuple(self.scale), self.interpolation)
         results['img_shape'] = tuple(self.scale)
         return results
 
 
 @TRANSFORMS.register_module()
-class CodedFlip(RandomFlip):
+class CodedFlip(RandomHorizontalFlip):
     """Draws ``flip``, whether to mirror the image, and leaves that to the device.
 
     Args:
         prob: of the flip.
     """
 
-    def __init__(self, prob: float) -> None:
-        super().__init__(prob=prob)
+    _methods_with_randomness = []  # a list of its own: mmcv adds to what is inherited
 
     def _flip(self, results: dict) -> None:
         pass
@@ -92,7 +107,7 @@ class CodedFlip(RandomFlip):
 class PackCodedInputs(PackPlanes):
     """mmpretrain's ``PackInputs``: ``coded`` (bytes,), or ``img`` in RGB (3, h, w), as inputs.
 
-    What ``DecodingDataPreprocessor`` has to know of an image goes into its sample.
+    What is left to be done to an image goes into its sample.
 
     Args:
         meta_keys: what else goes there.
@@ -116,3 +131,51 @@ def collate_coded(samples: List[dict]) -> dict:
     return dict(
         inputs=dict(content=torch.cat(inputs), sizes=torch.tensor([len(one) for one in inputs])),
         data_samples=[sample['data_samples'] for sample in samples])
+
+
+@FUNCTIONS.register_module()
+def collate_decoded(samples: List[dict]) -> dict:
+    """A batch whose ``inputs`` are ``pixels`` (B, h, w, 3), uint8, RGB, each written there once.
+
+    The images are those of ``LoadRGBImage`` and ``AntialiasedResizedCrop``. One that cannot be
+    decoded after all, though header and end of its file are whole, is replaced by the next one of
+    the batch, whose sample then names it (``broken_images``).
+
+    Raises:
+        RuntimeError: none of them can be decoded.
+    """
+    pixels, broken = None, {}
+    data_samples = [sample['data_samples'] for sample in samples]
+    for row, sample in enumerate(samples):
+        try:
+            image = decoded(sample['inputs'], data_samples[row])
+        except BrokenImageError as error:
+            broken[row] = str(error)
+            continue
+        if pixels is None:
+            pixels = torch.empty(len(samples), *image.shape, dtype=torch.uint8)
+        pixels[row] = image
+    for row, reason in broken.items():
+        path = data_samples[row].img_path
+        if pixels is None:
+            raise RuntimeError(
+                f'None of the {len(samples)} images of a batch can be decoded, the first is {path} '
+                f'({reason}). Check the folder under `train_dataloader.dataset.dataset.data_root`.')
+        other = next(other % len(samples) for other in range(row + 1, row + len(samples))
+                     if other % len(samples) not in broken)
+        named = {**data_samples[row].get('broken_images', {}), path: reason}
+        pixels[row], data_samples[row] = pixels[other], data_samples[other].clone()
+        data_samples[row].set_field(named, 'broken_images', field_type='metainfo')
+    return dict(inputs=dict(pixels=pixels), data_samples=data_samples)
+
+
+def decoded(inputs: torch.Tensor, sample: DataSample) -> torch.Tensor:
+    """Pixels (h, w, 3) of what ``PackCodedInputs`` has packed: bytes, or pixels (3, h, w)."""
+    if inputs.ndim == 3:
+        return inputs.permute(1, 2, 0)
+    (top, left, height, width), size, interpolation = sample.crop
+    with image_errors():
+        image = decode_jpeg_strictly(inputs)
+        if image is None:
+            image = decode_by_pillow(inputs.numpy().tobytes())
+    return resize_pixels(image[top:top + height, left:left + width], size, interpolation)

@@ -1,5 +1,6 @@
+from contextlib import AbstractContextManager
 from io import BytesIO
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from mmpretrain.registry import TRANSFORMS
 from PIL import Image, ImageOps
 from torchvision.io import decode_jpeg
 
-START_OF_IMAGE, START_OF_SCAN, APP1 = b'\xff\xd8', b'\xff\xda', b'\xff\xe1'
+from .jpeg_header import read_jpeg_header
 
 
 class BrokenImageError(OSError):
@@ -39,39 +40,34 @@ class LoadRGBImage(BaseTransform):
         self.backend_args = backend_args
 
     def transform(self, results: dict) -> dict:
-        try:
+        with image_errors():
             content = fileio.get(results['img_path'], backend_args=self.backend_args)
-            results['img'] = self.decode(content)[..., ::-1]
-        except MemoryError:
-            raise
-        except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error
-            reason = str(error).replace('\n', ' ')
-            raise BrokenImageError(f'{type(error).__name__}: {reason}') from error
+            results['img'] = decode(content)[..., ::-1]
         results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
         return results
 
-    @staticmethod
-    def decode(content: bytes) -> np.ndarray:
-        """Pixels (H, W, 3), uint8, RGB, of an image file's content."""
-        pixels = _decode_plain_jpeg(content) if _is_plain_jpeg(content) else None
-        return _decode_by_pillow(content) if pixels is None else pixels
+
+class image_errors(AbstractContextManager):
+    """Turns whatever reading and decoding an image raise into a ``BrokenImageError``."""
+
+    def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
+        # decoders raise OSError, SyntaxError, ValueError, struct.error
+        if isinstance(error, Exception) and not isinstance(error, MemoryError):
+            reason = str(error).replace('\n', ' ')
+            raise BrokenImageError(f'{kind.__name__}: {reason}') from error
 
 
-def _is_plain_jpeg(content: bytes) -> bool:
-    """Without the segment that EXIF and XMP use, in which an orientation may be."""
-    if not content.startswith(START_OF_IMAGE):
-        return False
-    place = 2
-    while (marker := content[place:place + 2]) != START_OF_SCAN:
-        if marker == APP1 or not marker.startswith(b'\xff'):
-            return False
-        place += 2 + int.from_bytes(content[place + 2:place + 4], 'big')
-    return True
+def decode(content: bytes) -> np.ndarray:
+    """Pixels (H, W, 3), uint8, RGB, of an image file's content."""
+    header = read_jpeg_header(content)
+    pixels = None
+    if header is not None and not header.annotated:
+        pixels = decode_jpeg_strictly(torch.frombuffer(bytearray(content), dtype=torch.uint8))
+    return decode_by_pillow(content) if pixels is None else pixels
 
 
-def _decode_plain_jpeg(content: bytes) -> Optional[np.ndarray]:
+def decode_jpeg_strictly(coded: torch.Tensor) -> Optional[np.ndarray]:
     """None where Pillow must judge: other colours than RGB and grey, or any error."""
-    coded = torch.frombuffer(bytearray(content), dtype=torch.uint8)  # torch warns of bytes
     try:
         planes = decode_jpeg(coded)
     except RuntimeError:
@@ -81,7 +77,7 @@ def _decode_plain_jpeg(content: bytes) -> Optional[np.ndarray]:
     return planes.permute(1, 2, 0).numpy() if len(planes) == 3 else None
 
 
-def _decode_by_pillow(content: bytes) -> np.ndarray:
+def decode_by_pillow(content: bytes) -> np.ndarray:
     with Image.open(BytesIO(content)) as image:
         if image.mode.startswith('I;16'):
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))

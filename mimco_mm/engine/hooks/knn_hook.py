@@ -1,7 +1,7 @@
-from pathlib import Path
 from typing import Optional, Tuple
 
 import torch
+from mmengine import fileio
 from mmengine.dataset import DefaultSampler
 from mmengine.dist import all_gather
 from mmengine.hooks import Hook
@@ -23,7 +23,8 @@ class KNNHook(Hook):
     Weights, running statistics and random numbers of the run are not touched.
 
     Args:
-        data_root: folder of the labelled images; None switches the hook off.
+        data_root: folder of the labelled images, or tar://FOLDER or lmdb://FOLDER (docs/data.md);
+            None switches the hook off.
         bank: folder of the bank in it.
         queries: folder of the queries in it.
         img_size: side in px.
@@ -55,9 +56,9 @@ class KNNHook(Hook):
         self.batch_size = batch_size
         self.num_workers = num_workers
         for part in self.parts if data_root is not None else ():
-            if not any(path.is_dir() for path in Path(data_root).glob(f'{part}/*')):
+            if not _has_folders(f'{data_root}/{part}'):
                 raise ValueError(
-                    f'k-NN needs images in {Path(data_root) / part}/CLASS, and there is no such '
+                    f'k-NN needs images in {data_root}/{part}/CLASS, and there is no such '
                     'folder. Set `data_root`, `bank` and `queries` of KNNHook in `custom_hooks`, '
                     'or `data_root=None` to go without it.')
 
@@ -96,3 +97,10 @@ class KNNHook(Hook):
         features, labels = (torch.stack(all_gather(share), 1).flatten(0, 1)[:count]
                             for share in shares)  # rank r has images r, r + ranks, ...
         return features, labels
+
+
+def _has_folders(path: str) -> bool:
+    try:
+        return any(fileio.list_dir_or_file(path, list_file=False))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
