@@ -1,11 +1,4 @@
-from .coded import (
-    CodedFlip,
-    CodedResizedCrop,
-    LoadCodedImage,
-    PackCodedInputs,
-    collate_coded,
-    collate_decoded,
-)
+from .coded import CodedFlip, CodedResizedCrop, LoadCodedImage, PackCodedInputs
 from .cropping import AntialiasedResizedCrop
 from .flipping import RandomHorizontalFlip
 from .loading import BrokenImageError, LoadRGBImage
@@ -14,5 +7,4 @@ from .packing import PackPlanes
 
 __all__ = ['AntialiasedResizedCrop', 'BrokenImageError', 'CodedFlip', 'CodedResizedCrop',
            'LoadCodedImage', 'LoadRGBImage', 'MaskGenerator', 'PackCodedInputs', 'PackPlanes',
-           'RandomHorizontalFlip', 'collate_coded',
-           'collate_decoded']
+           'RandomHorizontalFlip']

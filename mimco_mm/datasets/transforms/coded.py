@@ -10,26 +10,17 @@ of ``LoadRGBImage``, ``AntialiasedResizedCrop`` and ``RandomHorizontalFlip``.
 """
 
 from io import BytesIO
-from typing import List, Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
-import torch
 from mmengine import fileio
-from mmengine.registry import FUNCTIONS
 from mmpretrain.registry import TRANSFORMS
-from mmpretrain.structures import DataSample
 from PIL import ExifTags, Image
 
-from .cropping import AntialiasedResizedCrop, resize_pixels
+from .cropping import AntialiasedResizedCrop
 from .flipping import RandomHorizontalFlip
 from .jpeg_header import read_jpeg_header
-from .loading import (
-    BrokenImageError,
-    LoadRGBImage,
-    decode_by_pillow,
-    decode_jpeg_strictly,
-    image_errors,
-)
+from .loading import LoadRGBImage
 from .packing import PackPlanes
 
 END_OF_IMAGE = b'\xff\xd9'
@@ -119,63 +110,3 @@ class PackCodedInputs(PackPlanes):
     def transform(self, results: dict) -> dict:
         results['img'] = results['coded'] if 'coded' in results else results['img'][..., ::-1]
         return super().transform(results)
-
-
-@FUNCTIONS.register_module()
-def collate_coded(samples: List[dict]) -> dict:
-    """A batch whose ``inputs`` are ``content``, all bytes in one, and ``sizes`` (B,) in bytes.
-
-    One tensor a batch: a list of them would keep as many files open between the processes.
-    """
-    inputs = [sample['inputs'].flatten() for sample in samples]
-    return dict(
-        inputs=dict(content=torch.cat(inputs), sizes=torch.tensor([len(one) for one in inputs])),
-        data_samples=[sample['data_samples'] for sample in samples])
-
-
-@FUNCTIONS.register_module()
-def collate_decoded(samples: List[dict]) -> dict:
-    """A batch whose ``inputs`` are ``pixels`` (B, h, w, 3), uint8, RGB, each written there once.
-
-    The images are those of ``LoadRGBImage`` and ``AntialiasedResizedCrop``. One that cannot be
-    decoded after all, though header and end of its file are whole, is replaced by the next one of
-    the batch, whose sample then names it (``broken_images``).
-
-    Raises:
-        RuntimeError: none of them can be decoded.
-    """
-    pixels, broken = None, {}
-    data_samples = [sample['data_samples'] for sample in samples]
-    for row, sample in enumerate(samples):
-        try:
-            image = decoded(sample['inputs'], data_samples[row])
-        except BrokenImageError as error:
-            broken[row] = str(error)
-            continue
-        if pixels is None:
-            pixels = torch.empty(len(samples), *image.shape, dtype=torch.uint8)
-        pixels[row] = image
-    for row, reason in broken.items():
-        path = data_samples[row].img_path
-        if pixels is None:
-            raise RuntimeError(
-                f'None of the {len(samples)} images of a batch can be decoded, the first is {path} '
-                f'({reason}). Check the folder under `train_dataloader.dataset.dataset.data_root`.')
-        other = next(other % len(samples) for other in range(row + 1, row + len(samples))
-                     if other % len(samples) not in broken)
-        named = {**data_samples[row].get('broken_images', {}), path: reason}
-        pixels[row], data_samples[row] = pixels[other], data_samples[other].clone()
-        data_samples[row].set_field(named, 'broken_images', field_type='metainfo')
-    return dict(inputs=dict(pixels=pixels), data_samples=data_samples)
-
-
-def decoded(inputs: torch.Tensor, sample: DataSample) -> torch.Tensor:
-    """Pixels (h, w, 3) of what ``PackCodedInputs`` has packed: bytes, or pixels (3, h, w)."""
-    if inputs.ndim == 3:
-        return inputs.permute(1, 2, 0)
-    (top, left, height, width), size, interpolation = sample.crop
-    with image_errors():
-        image = decode_jpeg_strictly(inputs)
-        if image is None:
-            image = decode_by_pillow(inputs.numpy().tobytes())
-    return resize_pixels(image[top:top + height, left:left + width], size, interpolation)
