@@ -1,4 +1,4 @@
-"""Images decoded by the batch, or on the device, are those decoded at once: boxes, flips, pixels."""
+"""Images decoded by the batch or on the device are those decoded at once: boxes, flips, pixels."""
 
 import io
 from pathlib import Path

@@ -17,6 +17,7 @@ class CPUSyncBatchNorm(_BatchNorm):
         if not self.training:
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias,
                                 eps=self.eps)
+        dtype, x = x.dtype, x.to(torch.promote_types(x.dtype, torch.float32))  # as torch's own
         others = [dim for dim in range(x.dim()) if dim != 1]
         shape = [1, -1] + [1] * (x.dim() - 2)
         world_size = dist.get_world_size()
@@ -28,7 +29,9 @@ class CPUSyncBatchNorm(_BatchNorm):
         self.running_mean.lerp_(mean.detach(), self.momentum)
         self.running_var.lerp_(var.detach() * count / (count - 1), self.momentum)
         x = centred * (var + self.eps).rsqrt().view(shape)
-        return x * self.weight.view(shape) + self.bias.view(shape) if self.affine else x
+        if self.affine:
+            x = x * self.weight.view(shape) + self.bias.view(shape)
+        return x.to(dtype)
 
 
 def convert_sync_batchnorm_to_cpu(model: nn.Module) -> nn.Module:
