@@ -71,9 +71,11 @@ def test_to_pixels__gives_back_the_pipelines_pixels(make):
     preprocessor = build_preprocessor(cfg)
     inputs, _ = batch(cfg, count=12)
     kept = []
-    preprocessor.register_forward_pre_hook(lambda module, args: kept.append(args[0]['inputs']))
+    preprocessor.register_forward_pre_hook(lambda module, args: kept.append(args[0]))
     first_batch(cfg, preprocessor, 12, seed=0)
-    pipeline = kept[0].flip(1).movedim(1, -1).numpy()  # BGR, uint8
+    pixels = kept[0]['inputs']['pixels'].numpy()  # RGB, uint8
+    flips = np.array([sample.flip for sample in kept[0]['data_samples']])
+    pipeline = np.where(flips[:, None, None, None], pixels[:, :, ::-1], pixels)
     np.testing.assert_array_equal(to_pixels(inputs, preprocessor), pipeline)
     assert pipeline.dtype == np.uint8 and pipeline.std() > 20
 

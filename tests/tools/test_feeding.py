@@ -26,12 +26,14 @@ def test_feeding__every_row_has_its_figures(tmp_path):
                    tmp_path / 'deep' / 'feeding.json')
     assert done.returncode == 0, done.stderr
     rows = {row['row']: row for row in json.loads((tmp_path / 'deep/feeding.json').read_text())}
-    assert len(rows) == 12 and rows['decoding, torchvision']['decodings'] == 1
+    assert len(rows) == 14 and rows['decoding, torchvision']['decodings'] == 1
     for name in ('MimCo', 'MimCo bicubic', 'MoBY'):
         assert 'psnr' not in rows[f'{name}, Pillow'] and rows[f'{name}, Pillow']['speedup'] == 1
         assert rows[f'{name}, ours']['psnr'] > 45
         assert rows[f'{name}, ours']['speedup'] > 0
         assert f'| {name}, ours | ' in done.stdout
+    assert rows['MimCo, decoded on the device']['psnr'] > 45
+    assert 'speedup' not in rows['reading and decoding, torchvision']
 
 
 def test_feeding__folder_without_jpegs(tmp_path):

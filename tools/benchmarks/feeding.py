@@ -65,6 +65,7 @@ def pipelines() -> dict[str, tuple[list[dict], str]]:
             f'{name}, Pillow': (with_stock_transforms(ours, 'pillow'), 'default_collate'),
             f'{name}, OpenCV': (with_stock_transforms(ours, 'cv2'), 'default_collate'),
             f'{name}, ours': (ours, cfg.train_dataloader.collate_fn.type)})
+    rows['MimCo, decoded on the device'] = mimco.train_pipeline, 'collate_coded'
     return rows
 
 
