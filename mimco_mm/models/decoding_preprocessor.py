@@ -25,9 +25,9 @@ class DecodingDataPreprocessor(MimCoDataPreprocessor):
     """
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        inputs, samples = data['inputs'], data['data_samples']
-        if not isinstance(inputs, dict):
+        if not isinstance(data['inputs'], dict):
             return super().forward(data, training)
+        inputs, samples = data['inputs'], data['data_samples']
         if 'pixels' in inputs:
             pixels = inputs['pixels'].to(self.device, non_blocking=True)
             images = pixels.permute(0, 3, 1, 2).contiguous()

@@ -50,5 +50,6 @@ def test_header__of_other_formats_and_damage_is_none():
     content = saved()
     frame = content.index(b'\xff\xc0')
     for wrong in (content[:frame] + content[frame + 2:], content[:frame] + b'\0' * 40,
+                  content[:frame] + b'\xff' + content[frame:],  # allowed, and for a decoder to read
                   content[:2] + content[content.index(b'\xff\xda'):]):
         assert read_jpeg_header(wrong) is None

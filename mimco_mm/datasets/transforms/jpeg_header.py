@@ -37,7 +37,7 @@ def read_jpeg_header(content: bytes) -> Optional[JpegHeader]:
             marker, size = SEGMENT.unpack_from(content, place)
             if marker == START_OF_SCAN:
                 break
-            if marker < 0xff00:
+            if not 0xffc0 <= marker < 0xffff:  # bytes that fill, too, are left to a decoder
                 return None
             if marker in FRAMES:
                 height, width, count = FRAME.unpack_from(content, place + 4)
