@@ -33,7 +33,7 @@ class DecodingDataPreprocessor(MimCoDataPreprocessor):
             images = pixels.permute(0, 3, 1, 2).contiguous()
         else:
             images = self.decoded(inputs, samples)
-        flips = torch.tensor([sample.flip for sample in samples])
+        flips = torch.tensor([sample.get('flip', False) for sample in samples])
         flips = flips.view(-1, 1, 1, 1).to(self.device, non_blocking=True)
         # from RGB to BGR, in which mmpretrain's preprocessors expect images
         images = torch.where(flips, images.flip(1, -1), images.flip(1))

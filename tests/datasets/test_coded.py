@@ -140,6 +140,17 @@ def test_batch__other_sizes_and_interpolations(folder, interpolation):
         assert (usual[name][0] - coded[name][0]).abs().max() < 1.1 * STEP
 
 
+def test_batch__of_a_pipeline_without_flips_is_not_flipped(folder):
+    cfg = Config.fromfile(tiny.CONFIGS / '_base_' / 'datasets' / 'imagenet_mimco.py')
+    unflipped = cfg.train_pipeline[:2] + cfg.train_pipeline[3:]
+    changes = {PIPELINE: unflipped}
+    usual = by_path(batch('by_the_batch', folder))
+    for name, (image, sample) in by_path(batch('by_the_batch', folder, changes=changes)).items():
+        assert 'flip' not in sample
+        expected = usual[name][0].flip(-1) if usual[name][1].flip else usual[name][0]
+        torch.testing.assert_close(image, expected, rtol=0, atol=0)
+
+
 def test_preprocessor__other_batches_are_treated_as_by_mmpretrain():
     """For example those of the k-NN hook: BGR, and nothing is left to be done."""
     options = dict(mean=[1., 2., 3.], std=[4., 5., 6.], to_rgb=True)

@@ -81,7 +81,7 @@ def resize_pixels(image: np.ndarray, size: Tuple[int, int], interpolation: str) 
 
     Pillow's filters. Its weights have 22 bits, torch's 15, which moves about 1 value in 100 by 1.
     """
-    # a batch's strides say channels-last, which those of its only image alone would not
+    # [None] before permuting: only then do the strides say channels-last, as the result's then do
     batch = torch.from_numpy(np.ascontiguousarray(image))[None].permute(0, 3, 1, 2)
     resized = F.interpolate(batch, tuple(size), mode=interpolation, antialias=True)
     return resized.permute(0, 2, 3, 1)[0]
