@@ -1,9 +1,10 @@
 """MimCo (ACM MM 2022) as a plugin of mmpretrain: importing this package registers its parts."""
 
-from .requirements import check_stack
+from .requirements import check_stack, import_quietly
 from .version import __version__
 
 check_stack()
+import_quietly('mmpretrain.datasets')
 
 from . import datasets, engine, models  # noqa: E402, F401
 from .config_names import let_configs_inherit  # noqa: E402

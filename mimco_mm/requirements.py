@@ -1,6 +1,8 @@
 """The versions that this package runs on, and an error that says what to install."""
 
+from contextlib import redirect_stdout
 from importlib import import_module
+from io import StringIO
 
 from packaging.version import Version
 
@@ -13,6 +15,15 @@ SUPPORTED = {
     'mmpretrain': ('1.2', '1.4'),
 }
 INSTALL = 'pip install -r requirements/maintained.txt'
+
+
+def import_quietly(module: str) -> None:
+    """Import a module; what it prints of optional packages that are not there is left out."""
+    with redirect_stdout(StringIO()) as printed:
+        import_module(module)
+    for line in printed.getvalue().splitlines():
+        if not line.startswith('Could not import '):
+            print(line)
 
 
 def check_stack() -> None:

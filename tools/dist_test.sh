@@ -20,4 +20,5 @@ CONFIG=$1
 CHECKPOINT=$2
 GPUS=$3
 shift 3
-launch "$GPUS" "$ROOT/tools/test.py" "$CONFIG" "$CHECKPOINT" --launcher pytorch "$@"
+count GPUS "$GPUS"
+exec "$PY" "$ROOT/tools/test.py" "$CONFIG" "$CHECKPOINT" --gpus "$GPUS" "$@"

@@ -3,7 +3,7 @@
 #
 # Usage: tools/dist_train.sh CONFIG GPUS [options of tools/train.py]
 #
-#   CONFIG  a config file, e.g. configs/pretrain/mimco_swin-t.py
+#   CONFIG  a config file or its short name, e.g. configs/pretrain/mimco_swin-t.py or mimco_swin-t
 #   GPUS    processes on this machine: one for each GPU; without a GPU they run on the CPU
 #
 # On several machines, run the same command on each with these variables:
@@ -27,4 +27,5 @@ fi
 CONFIG=$1
 GPUS=$2
 shift 2
-launch "$GPUS" "$ROOT/tools/train.py" "$CONFIG" --launcher pytorch "$@"
+count GPUS "$GPUS"
+exec "$PY" "$ROOT/tools/train.py" "$CONFIG" --gpus "$GPUS" "$@"

@@ -7,35 +7,39 @@ import shlex
 import sys
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.evaluator import DumpResults
 from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # from train: also the checkout's root
-from train import build_runner, complete_dataloader, load_config, scope_of
+from train import Parser
 
 # How many tensors an error names.
 SHOWN = 4
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file of the training, e.g. '
+    parser = Parser(description=__doc__)
+    parser.add_argument('config', help='config file of the training or its short name, e.g. '
                                        'configs/benchmarks/imagenet/swin-t.py')
     parser.add_argument('checkpoint', help='what the training wrote, e.g. epoch_100.pth')
+    parser.add_argument('--gpus', type=int, metavar='N',
+                        help='processes on this machine, one for each GPU (default: this process)')
     parser.add_argument('--work-dir', help='folder of logs and results.json (default: test/ in '
                                            'work_dir of the config, or in work_dirs/CONFIG_NAME)')
     parser.add_argument('--out', metavar='FILE.pkl', help='write all predictions to this file')
     parser.add_argument('--tta', action='store_true',
                         help='test-time augmentation, by tta_model and tta_pipeline of the config')
-    parser.add_argument('--no-pin-memory', action='store_true',
+    parser.add_argument('--no-pin-memory', dest='pin_memory', action='store_false',
                         help='dataloaders without pinned memory')
-    parser.add_argument('--no-persistent-workers', action='store_true',
+    parser.add_argument('--no-persistent-workers', dest='persistent_workers',
+                        action='store_false',
                         help='end the data workers after use')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='override keys of the config, e.g. '
+    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[],
+                        metavar='KEY=VALUE',
+                        help='set keys of the config, e.g. '
                              'test_dataloader.dataset.data_root=/data')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
                         help='what started the processes')
@@ -49,23 +53,26 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def merge_options(cfg: Config, args: argparse.Namespace) -> Config:
     """Write the command line's options into the config, and leave out what only training needs."""
+    from mimco_mm.errors import ConfigError
+    from mimco_mm.launching import complete_dataloader, scope_of
+    from mimco_mm.options import apply_options
     cfg.launcher = args.launcher
     base = cfg.get('work_dir') or os.path.join('work_dirs', Path(args.config).stem)
     cfg.work_dir = args.work_dir or os.path.join(base, 'test')
     cfg.load_from, cfg.resume = None, False
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    apply_options(cfg, args.cfg_options)
     missing = [key for key in ('test_dataloader', 'test_evaluator', 'model') if not cfg.get(key)]
     if missing or cfg.get('test_cfg') is None:
-        raise SystemExit(f'error: {args.config} has no {", ".join(missing or ["test_cfg"])}: there '
-                         'is nothing to test. Expected the config of a transfer, e.g. '
-                         'configs/benchmarks/imagenet/swin-t.py')
+        raise ConfigError(f'{args.config} has no {", ".join(missing or ["test_cfg"])}: there is '
+                          'nothing to test. Expected the config of a transfer, e.g. '
+                          'configs/benchmarks/imagenet/swin-t.py')
     if args.tta:
         if not cfg.get('tta_model') or not cfg.get('tta_pipeline'):
-            raise SystemExit('error: --tta needs `tta_model` and `tta_pipeline` in the config')
+            raise ConfigError('--tta needs `tta_model` and `tta_pipeline` in the config.')
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
-    complete_dataloader(cfg.test_dataloader, args, scope_of(cfg))
+    complete_dataloader(cfg.test_dataloader, args.pin_memory, args.persistent_workers,
+                        scope_of(cfg))
     for key in ('train_cfg', 'train_dataloader', 'optim_wrapper', 'param_scheduler', 'val_cfg',
                 'val_dataloader', 'val_evaluator', 'auto_scale_lr'):
         cfg[key] = None
@@ -109,28 +116,25 @@ class LoadWhole(Hook):
         runner.logger.info(f'Loaded all {len(state)} tensors of {self.path}')
 
 
-def refusal(path: str, reason: str) -> SystemExit:
-    return SystemExit(
-        f'error: {path} is no checkpoint of this config: {reason}. Expected what tools/train.py '
-        'wrote with it, such as epoch_100.pth, and the same options; a pre-trained backbone goes '
-        'into `model.backbone.init_cfg.checkpoint` of a training.')
+def refusal(path: str, reason: str) -> Exception:
+    from mimco_mm.checkpoints import CheckpointError
+    return CheckpointError(
+        f'{path} is no checkpoint of this config: {reason}. Expected what tools/train.py wrote '
+        'with it, such as epoch_100.pth, and the same options; a pre-trained backbone goes into '
+        '`model.backbone.init_cfg.checkpoint` of a training.')
 
 
-def run(args: argparse.Namespace) -> None:
-    cfg = merge_options(load_config(args.config), args)
-    from mimco_mm.checkpoints import CheckpointError, read_checkpoint
+def run(args: argparse.Namespace, cfg: Config) -> None:
+    from mimco_mm.checkpoints import read_checkpoint
     from mimco_mm.checkpoints.download import local_file
-    from mimco_mm.datasets import LabelError
-    try:
-        file = local_file(args.checkpoint)
-        content = read_checkpoint(file.path)
-        runner = build_runner(cfg)
-        runner.register_hook(LoadWhole(args.checkpoint, content))
-        if args.out is not None:
-            runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
-        metrics = runner.test()
-    except (CheckpointError, LabelError) as error:
-        raise SystemExit(f'error: {error}') from None
+    from mimco_mm.launching import build_runner
+    file = local_file(args.checkpoint)
+    content = read_checkpoint(file.path)
+    runner = build_runner(cfg)
+    runner.register_hook(LoadWhole(args.checkpoint, content))
+    if args.out is not None:
+        runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+    metrics = runner.test()
     if runner.rank == 0:
         out = Path(cfg.work_dir, 'results.json')
         out.write_text(json.dumps(dict(
@@ -147,9 +151,18 @@ def run(args: argparse.Namespace) -> None:
 def main() -> None:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    run(args)
+    from mimco_mm.checkpoints.download import local_file
     from mimco_mm.evaluation import leave_processes
-    leave_processes()
+    from mimco_mm.launching import errors_told, launch, needs_launcher
+    from mimco_mm.options import load_config
+    with errors_told():
+        cfg = merge_options(load_config(args.config), args)
+        if args.launcher == 'none' and needs_launcher(args.gpus):
+            local_file(args.checkpoint)
+            launch(args.gpus, __file__, [*sys.argv[1:], '--launcher', 'pytorch'])
+        else:
+            run(args, cfg)
+            leave_processes()
 
 
 if __name__ == '__main__':

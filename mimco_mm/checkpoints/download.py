@@ -3,14 +3,16 @@
 import hashlib
 import os
 import re
+import tempfile
+from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import Iterator, NamedTuple, Optional
 from urllib.parse import unquote, urlsplit
 from urllib.request import urlretrieve
 
 import torch
-from mmengine.dist import barrier, get_local_rank
+from filelock import FileLock
 from torch.hub import tqdm
 
 from .errors import CheckpointError
@@ -32,7 +34,8 @@ def local_file(checkpoint: str, sha256: Optional[str] = None, if_missing: str = 
     """A checkpoint on this machine; what a URL names is downloaded if need be.
 
     Downloads are kept under torch's hub folder (``TORCH_HOME``), each URL in a folder of its own,
-    for many releases share one file name. One process of a machine downloads, the others wait.
+    for many releases share one file name. One process downloads, others wait for it, on another
+    machine with the same folder too.
 
     Args:
         checkpoint: a path, or an http, https or file URL.
@@ -70,16 +73,40 @@ def downloaded(url: str) -> Path:
     folder = hashlib.sha256(url.encode()).hexdigest()[:12]
     file = (Path(torch.hub.get_dir()) / 'checkpoints' / 'mimco_mm' / folder
             / Path(unquote(path)).name)
-    if get_local_rank() == 0 and not file.is_file():
-        download(url, file)
-    barrier()
+    if not file.is_file():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with one_at_a_time(file):
+                if not file.is_file():
+                    download(url, file)
+        except (OSError, HTTPException, ValueError) as error:
+            if isinstance(error, CheckpointError):
+                raise
+            raise CheckpointError(
+                f'{url} cannot be downloaded ({error}). On a machine without a network, download '
+                f'it elsewhere and give its path, or put it at {file}.') from error
     return file
+
+
+@contextmanager
+def one_at_a_time(file: Path) -> Iterator[None]:
+    """Let one process work on a file, of all that see its folder; one that dies lets go."""
+    lock = FileLock(f'{file}.lock')
+    try:
+        lock.acquire()
+    except (OSError, NotImplementedError):  # no locks in this file system: each fetches a copy
+        pass
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def download(url: str, file: Path) -> None:
     """Fetch a URL; ``file`` is there as a whole, or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f'{file.name}.partial')
+    handle, name = tempfile.mkstemp('.partial', f'{file.name}.', file.parent)
+    os.close(handle)
+    partial = Path(name)  # of this process alone
     try:
         with tqdm(desc=file.name, unit='B', unit_scale=True, unit_divisor=1024) as bar:
 
@@ -88,17 +115,21 @@ def download(url: str, file: Path) -> None:
                 bar.update(min(blocks * size, bar.total or blocks * size) - bar.n)
 
             urlretrieve(url, partial, show)  # fails if the transfer breaks off
-    except (OSError, HTTPException, ValueError) as error:
+        with partial.open('rb') as content:
+            if is_web_page(content.read(32)):
+                raise CheckpointError(f'{url} gave a web page, not a checkpoint: take the link of '
+                                      'the file itself.')
+        partial.chmod(0o666 & ~umask())
+        os.replace(partial, file)
+    finally:
         partial.unlink(missing_ok=True)
-        raise CheckpointError(
-            f'{url} cannot be downloaded ({error}). On a machine without a network, download it '
-            f'elsewhere and give its path, or put it at {file}.') from error
-    with partial.open('rb') as content:
-        if is_web_page(content.read(32)):
-            partial.unlink()
-            raise CheckpointError(f'{url} gave a web page, not a checkpoint: take the link of the '
-                                  'file itself.')
-    os.replace(partial, file)
+
+
+def umask() -> int:
+    """The mask that keeps permissions from new files."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def sha256_of(file: Path) -> str:

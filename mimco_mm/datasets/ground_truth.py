@@ -12,10 +12,12 @@ from typing import Any, Dict, List, NamedTuple, Tuple, Union
 
 import numpy as np
 
+from ..errors import UserError
+
 LISTS = ('easy', 'hard', 'junk')
 
 
-class GroundTruthError(ValueError):
+class GroundTruthError(UserError, ValueError):
     """A ground truth that cannot be used; the message says where it differs from the format."""
 
 

@@ -1,10 +1,11 @@
 from mmpretrain.datasets import CustomDataset
 from mmpretrain.registry import DATASETS
 
+from ..errors import UserError
 from .transforms import BrokenImageError
 
 
-class LabelError(RuntimeError):
+class LabelError(UserError, RuntimeError):
     """Images or labels that are missing, or that do not fit each other or the classifier."""
 
 

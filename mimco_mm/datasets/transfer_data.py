@@ -13,13 +13,15 @@ from typing import Any, Iterator, List, Optional, Sequence, Tuple
 import mmcv
 import numpy as np
 
+from ..errors import UserError
+
 IGNORED = 255  # the label of pixels that belong to no class
 SAMPLED = 8  # label maps that are looked into
 MAX_BYTES = 2**24  # of a list of categories; LVIS's is the longest, with half a million
 SHOWN = 5  # names that an error lists
 
 
-class TransferDataError(ValueError):
+class TransferDataError(UserError, ValueError):
     """Images, annotations or classes do not fit; the message says what mends it."""
 
 

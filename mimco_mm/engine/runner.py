@@ -1,15 +1,25 @@
+import platform
+import sys
+import warnings
+from importlib import import_module
 from typing import Dict, Optional, Union
 
+import torch
 import torch.distributed as dist
 from mmengine.device import get_device
+from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop, Runner
 from mmpretrain.registry import RUNNERS
 from torch import nn
 
+from ..errors import ConfigError
 from ..models.acceleration import accelerate, compile_blocks
 from ..models.utils import convert_sync_batchnorm_to_cpu
+from ..version import __version__
+from .hooks import ProgressBarHook
+from .quiet_log import is_wanted
 from .sharding import check_shardable, gathered_states, shard
 
 
@@ -24,13 +34,41 @@ class PretrainRunner(Runner):
     - ``fsdp=True`` in the config shards parameters, gradients and optimizer state over the
       processes. Checkpoints are read before, and written whole: they are those of any run.
     - A training set smaller than one batch is an error, not a run of no steps.
+    - The log says what a user needs to know; a terminal shows a bar with the time left.
     """
 
     def setup_env(self, env_cfg: Dict) -> None:
         """Start gloo where there is no accelerator: mmengine's launcher wants a CUDA device."""
         if self._launcher == 'pytorch' and get_device() == 'cpu' and not dist.is_initialized():
             dist.init_process_group('gloo')
-        super().setup_env(env_cfg)
+        with warnings.catch_warnings():  # threads are dist_train.sh's, or the user's, choice
+            warnings.filterwarnings('ignore', 'Setting (OMP|MKL)_NUM_THREADS')
+            super().setup_env(env_cfg)
+
+    def build_logger(self, *args, **kwargs) -> MMLogger:
+        logger = super().build_logger(*args, **kwargs)
+        logger.addFilter(is_wanted)
+        return logger
+
+    def _log_env(self, env_cfg: Dict) -> None:
+        """Say what runs where in one line, in place of the whole config and of torch's build."""
+        versions = ', '.join(f'{name} {import_module(name).__version__}'
+                             for name in ('torch', 'mmengine', 'mmcv', 'mmpretrain'))
+        cuda = torch.version.cuda if torch.cuda.is_available() else 'off'
+        self.logger.info(
+            f'Environment: {platform.node()}, Python {platform.python_version()}, {versions}, '
+            f'mimco_mm {__version__}, CUDA {cuda}, seed {self.seed}')
+
+    def train(self) -> nn.Module:
+        """Train; on a terminal rank 0 shows a bar."""
+        if self.rank or not sys.stdout.isatty():
+            return super().train()
+        bar = ProgressBarHook()
+        self.register_hook(bar)
+        try:
+            return super().train()
+        finally:
+            bar.stop(self)
 
     def build_model(self, model: Union[nn.Module, Dict]) -> nn.Module:
         """Build the model, of faster layers, with blocks compiled where that is wanted."""
@@ -74,6 +112,17 @@ class PretrainRunner(Runner):
         with gathered_states(*([self.model, self.optim_wrapper] if self.sharded else [])):
             super().save_checkpoint(*args, **kwargs)
 
+    def build_optim_wrapper(self, optim_wrapper) -> OptimWrapper:
+        """Build it; its log has the one learning rate that there is, where all groups share it.
+
+        mmengine logs the rate of no group besides, which the batch does not scale.
+        """
+        wrapper = super().build_optim_wrapper(optim_wrapper)
+        if isinstance(wrapper, OptimWrapper):
+            if len({group['lr'] for group in wrapper.optimizer.param_groups}) == 1:
+                wrapper.base_param_settings = None
+        return wrapper
+
     def scale_lr(self, optim_wrapper: OptimWrapper, auto_scale_lr: Optional[Dict] = None) -> None:
         """Scale the learning rate to ranks x batch (mmengine) x accumulation (here)."""
         super().scale_lr(optim_wrapper, auto_scale_lr)
@@ -84,8 +133,9 @@ class PretrainRunner(Runner):
     def build_train_loop(self, loop) -> BaseLoop:
         loop = super().build_train_loop(loop)
         if len(loop.dataloader) == 0:
-            raise ValueError(
+            raise ConfigError(
                 f'The training set has {len(loop.dataloader.dataset)} images, fewer than one batch '
-                f'of {loop.dataloader.batch_size} on each of {self.world_size} ranks: lower '
-                '`train_dataloader.batch_size`, or check `train_dataloader.dataset.data_root`.')
+                f'of {loop.dataloader.batch_size} on each of {self.world_size} ranks: take a '
+                'smaller `--batch-size` (`train_dataloader.batch_size`), or look where `--data` '
+                '(`train_dataloader.dataset.data_root`) leads.')
         return loop

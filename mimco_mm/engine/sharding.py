@@ -17,6 +17,8 @@ from mmengine.utils import apply_to
 from mmpretrain.models.selfsup import BaseSelfSupervisor
 from torch import nn
 
+from ..errors import ConfigError
+
 try:
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import FSDPModule, fully_shard
@@ -28,18 +30,18 @@ except ImportError:  # torch < 2.6
 def check_shardable(model: nn.Module) -> None:
     """Raise ValueError where ``fsdp`` cannot work."""
     if get_world_size() == 1:
-        raise ValueError('`fsdp=True` shards the state of a run over several processes, and this '
-                         'is one alone: start it with `tools/dist_train.sh CONFIG GPUS`, GPUS > 1, '
-                         'or leave `fsdp` out.')
+        raise ConfigError('`fsdp=True` shards the state of a run over several processes, and this '
+                          'is one alone: start it with `tools/dist_train.sh CONFIG GPUS`, GPUS > '
+                          '1, or leave `fsdp` out.')
     if fully_shard is None:
-        raise ValueError(f'`fsdp=True` needs torch 2.6 or later, got {torch.__version__}. To save '
-                         'memory without it: a smaller `train_dataloader.batch_size` with '
-                         '`optim_wrapper.accumulative_counts`.')
+        raise ConfigError(f'`fsdp=True` needs torch 2.6 or later, got {torch.__version__}. To save '
+                          'memory without it: a smaller `train_dataloader.batch_size` with '
+                          '`optim_wrapper.accumulative_counts`.')
     averages = any(isinstance(part, BaseAveragedModel) for part in model.modules())
     if averages or not isinstance(model, BaseSelfSupervisor):
-        raise ValueError('`fsdp=True` is for pre-training by MimCo, MoBY, SimMIM and SimMIM + MoBY '
-                         f"(MoCo v3's moving average is mmengine's, of whole tensors), got "
-                         f'{type(model).__name__}: leave it out.')
+        raise ConfigError('`fsdp=True` is for pre-training by MimCo, MoBY, SimMIM and SimMIM + '
+                          f"MoBY (MoCo v3's moving average is mmengine's, of whole tensors), got "
+                          f'{type(model).__name__}: leave it out.')
 
 
 def shard(model: nn.Module, optim_wrapper: OptimWrapper) -> None:
@@ -51,8 +53,8 @@ def shard(model: nn.Module, optim_wrapper: OptimWrapper) -> None:
         ValueError: loss scaling, which would have to look at the gradients of all ranks.
     """
     if isinstance(optim_wrapper, AmpOptimWrapper):
-        raise ValueError('`fsdp=True` works without loss scaling only: train with `--amp bf16` or '
-                         '`--amp off` (`optim_wrapper.type` is AmpOptimWrapper).')
+        raise ConfigError('`fsdp=True` works without loss scaling only: train with `--amp bf16` or '
+                          '`--amp off` (`optim_wrapper.type` is AmpOptimWrapper).')
     whole = dict(model.named_parameters())
     mesh = init_device_mesh(get_device().split(':')[0], (get_world_size(), ))
     for unit in (*units(model), model):

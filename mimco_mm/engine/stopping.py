@@ -6,10 +6,11 @@ from typing import Sequence
 import torch
 from torch import nn
 
+from ..errors import UserError
 from ..models.utils import batch_masks
 
 
-class TrainingStopped(RuntimeError):
+class TrainingStopped(UserError, RuntimeError):
     """A watch has ended the run: the message says why, and what may help."""
 
 

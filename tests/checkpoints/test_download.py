@@ -2,9 +2,11 @@
 
 import contextlib
 import hashlib
+import multiprocessing
 import re
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import torch
 from mmpretrain.registry import MODELS
 from safetensors.torch import save_file
 
-from mimco_mm.checkpoints import CheckpointError, download, load_backbone
+from mimco_mm.checkpoints import CheckpointError, load_backbone
 from mimco_mm.checkpoints.download import local_file
 
 from ..reference.official import files, vit
@@ -30,6 +32,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
+        time.sleep(self.server.delay)
         page = self.server.pages.get(self.path)
         if page is None:
             self.send_error(404)
@@ -48,7 +51,8 @@ def server(monkeypatch):
     """A server on this machine; ``server.url`` is its address."""
     monkeypatch.setenv('no_proxy', '127.0.0.1')
     server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-    server.asked, server.pages, server.stated_length = [], {}, None
+    server.daemon_threads = True
+    server.asked, server.pages, server.stated_length, server.delay = [], {}, None, 0
     server.url = f'http://127.0.0.1:{server.server_port}'
     thread = threading.Thread(target=server.serve_forever, kwargs=dict(poll_interval=0.01))
     thread.start()
@@ -66,7 +70,7 @@ def hub(tmp_path, monkeypatch) -> Path:
 
 
 def kept_files(hub: Path) -> list:
-    return [file for file in hub.rglob('*') if file.is_file()]
+    return [file for file in hub.rglob('*') if file.is_file() and file.suffix != '.lock']
 
 
 def refusal(url: str, **arguments) -> str:
@@ -120,23 +124,27 @@ def test_local_file__urls_with_one_file_name_are_kept_apart(server):
         assert Path(path).name == 'checkpoint.pth' and Path(path).read_bytes() == pages[page]
 
 
-def test_local_file__other_processes_of_a_machine_wait_for_the_first(server, hub, monkeypatch):
+def test_local_file__processes_that_need_it_at_once_ask_for_it_once(server, hub):
+    server.pages['/teacher.pth'], server.delay = CONTENT, 0.5
+    with multiprocessing.get_context('fork').Pool(3) as pool:
+        found = pool.map(local_file, [f'{server.url}/teacher.pth'] * 3, chunksize=1)
+    assert [one.sha256 for one in found] == [SHA256] * 3
+    assert server.asked == ['/teacher.pth']
+    assert [str(file) for file in kept_files(hub)] == [found[0].path]
+
+
+def test_local_file__a_process_that_dies_holds_nobody_up(server, hub):
+    """Killed within its download, it leaves what it has, and the lock."""
+    server.pages['/teacher.pth'], server.delay = CONTENT, 30
     url = f'{server.url}/teacher.pth'
-    waited = []
-
-    def wait() -> None:
-        """Meanwhile, the first process downloads."""
-        waited.append(kept_files(hub))
-        with monkeypatch.context() as first:
-            first.setattr(download, 'get_local_rank', lambda: 0)
-            first.setattr(download, 'barrier', lambda: None)
-            server.pages['/teacher.pth'] = CONTENT
-            local_file(url)
-
-    monkeypatch.setattr(download, 'get_local_rank', lambda: 1)
-    monkeypatch.setattr(download, 'barrier', wait)
+    process = multiprocessing.get_context('fork').Process(target=local_file, args=(url, ))
+    process.start()
+    while not server.asked:
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    server.delay = 0
     assert local_file(url).sha256 == SHA256
-    assert waited == [[]] and server.asked == ['/teacher.pth']
 
 
 @pytest.mark.parametrize('sha256', [SHA256, SHA256[:8], SHA256.upper()])

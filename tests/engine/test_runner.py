@@ -71,14 +71,32 @@ def test_summary__says_batch_rate_warmup_teacher_and_frozen(paths, caplog):
         runner.train()
     summary = next(r.getMessage() for r in caplog.records
                    if r.getMessage().startswith('Pre-training summary'))
-    for part in ('effective batch 8 = 1 ranks x 4 images x 2 accumulated', '8 images, 2 iterations',
-                 f'lr {4e-3 * 8 / 2048:.4g} (scaled from a batch of 2048), warm-up 2 iterations',
+    for part in ('images/train: 8 images', '1 x cpu, float32',
+                 'effective batch 8 = 1 ranks x 4 images x 2 accumulated; 2 iterations',
+                 'masks 60 %: 10 of 16 units of 8 px',
+                 f'learning rate {4e-3 * 8 / 2048:.4g} (scaled from one for a batch of 2048)',
+                 'warm-up 2 iterations, schedule to epoch 2\n', f'results in {folders["work_dir"]}',
                  'teacher.pth (sha256', '37 tensors matched, 0 missing', 'frozen, in eval mode',
                  'momentum_patch_neck', 'momentum_image_neck'):
         assert part in summary, (part, summary)
 
 
-def test_autocast__runs_on_a_cpu_in_float32_and_says_so(caplog):
+def test_summary__says_where_a_schedule_does_not_end_with_the_run(paths, caplog):
+    folders, overrides = paths
+    cfg = tiny.config('mimco_swin-t', **folders, epochs=1, **overrides,
+                      **{'param_scheduler': [dict(type='LinearLR', by_epoch=True, end=3)]})
+    runner = RUNNERS.build(cfg)
+    with caplog.at_level(logging.INFO, runner.logger.name):
+        runner.logger.addHandler(caplog.handler)
+        runner.train()
+    assert ('schedule to epoch 3, while the run ends with epoch 1: --epochs sets both'
+            in caplog.text)
+    # one learning rate is logged, and none of what the libraries say of each parameter
+    assert ' lr: ' in caplog.text and 'base_lr' not in caplog.text
+    assert 'torch.Size' not in caplog.text and 'Hooks will be executed' not in caplog.text
+
+
+def test_autocast__runs_on_a_cpu_in_float32():
     from mimco_mm.engine import AutocastOptimWrapper
     model = nn.Linear(4, 4)
     wrapper = AutocastOptimWrapper(optimizer=torch.optim.SGD(model.parameters(), lr=1.))

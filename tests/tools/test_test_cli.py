@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mimco_mm.errors import ConfigError
 from tests.benchmarks import classifiers as small
 
 TEST = Path(__file__).parents[2] / 'tools' / 'test.py'
@@ -77,7 +78,7 @@ def test_test__refuses_classes_that_the_checkpoint_was_not_trained_on(run, tool,
 
 
 @pytest.mark.parametrize('config, checkpoint, message', [
-    ('nothing.py', 'swin.pth', 'error: there is no config file'),
+    ('nothing.py', 'swin.pth', 'error: There is no config file'),
     ('config.py', 'nothing.pth', 'error: No such checkpoint file'),
     ('config.py', 'swin.pth', '(?s)error: .*missing in it .head.fc.bias, head.fc.weight'),
 ])
@@ -111,14 +112,14 @@ def test_options__test_time_augmentation(tool):
     cfg = merged(tool, '--tta', tta_model=dict(type='Average'), tta_pipeline=['flipped'])
     assert cfg.model.to_dict() == dict(type='Average', module=dict(type='ImageClassifier'))
     assert cfg.test_dataloader.dataset.pipeline == ['flipped']
-    with pytest.raises(SystemExit, match='--tta needs `tta_model`'):
+    with pytest.raises(ConfigError, match='--tta needs `tta_model`'):
         merged(tool, '--tta')
 
 
 def test_options__a_config_without_a_test_is_refused(tool):
-    with pytest.raises(SystemExit, match='no test_dataloader.*nothing to test'):
+    with pytest.raises(ConfigError, match='no test_dataloader.*nothing to test'):
         merged(tool, test_dataloader=None)
-    with pytest.raises(SystemExit, match='no test_cfg'):
+    with pytest.raises(ConfigError, match='no test_cfg'):
         merged(tool, test_cfg=None)
 
 

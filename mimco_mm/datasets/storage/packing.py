@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Iterator, Sequence
 
+from ...errors import UserError
 from .lmdb_backend import import_lmdb
 from .packed_backend import Pack
 from .tar_index import find_shards
@@ -15,7 +16,7 @@ COMMIT = 1000  # images a transaction
 MAP_SIZE = 2**44  # bytes that a database may grow to; addresses, not disk space
 
 
-class PackingError(ValueError):
+class PackingError(UserError, ValueError):
     """Images that the format cannot hold, or a pack that does not hold them all."""
 
 

@@ -9,6 +9,7 @@ from typing import Dict, Iterable, List, NamedTuple, Tuple
 
 import numpy as np
 
+from ...errors import UserError
 from ..image_files import SUFFIXES
 
 MEMBERS, SHARDS = 'index.npy', 'index.json'
@@ -16,7 +17,7 @@ END = 2 * tarfile.BLOCKSIZE  # zeros that end every tar
 Member = Tuple[str, int, int]  # name, offset and size in bytes
 
 
-class ShardError(OSError):
+class ShardError(UserError, OSError):
     """Shards or their index are missing, cut or changed; the message says what mends it."""
 
 

@@ -8,6 +8,8 @@ from mmpretrain.datasets.transforms import RandomResizedCrop
 from mmpretrain.registry import TRANSFORMS
 from torch.nn import functional as F
 
+from ...errors import ConfigError
+
 INTERPOLATIONS = ('bilinear', 'bicubic')
 
 
@@ -36,9 +38,9 @@ class AntialiasedResizedCrop(RandomResizedCrop):
                  max_attempts: int = 10,
                  interpolation: str = 'bilinear') -> None:
         if interpolation not in INTERPOLATIONS:
-            raise ValueError(f'`interpolation` must be one of {", ".join(INTERPOLATIONS)}, got '
-                             f"{interpolation!r}. mmpretrain's RandomResizedCrop with "
-                             "backend='pillow' has others.")
+            raise ConfigError(f'`interpolation` must be one of {", ".join(INTERPOLATIONS)}, got '
+                              f"{interpolation!r}. mmpretrain's RandomResizedCrop with "
+                              "backend='pillow' has others.")
         super().__init__(scale, crop_ratio_range, aspect_ratio_range, max_attempts, interpolation,
                          backend='torch')
         self.log_ratios = [math.log(ratio) for ratio in aspect_ratio_range]

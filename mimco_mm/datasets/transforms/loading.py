@@ -10,10 +10,11 @@ from mmpretrain.registry import TRANSFORMS
 from PIL import Image, ImageOps
 from torchvision.io import decode_jpeg
 
+from ...errors import UserError
 from .jpeg_header import read_jpeg_header
 
 
-class BrokenImageError(OSError):
+class BrokenImageError(UserError, OSError):
     """An image that cannot be read or decoded."""
 
 

@@ -1,6 +1,8 @@
 from mmpretrain.datasets.transforms import SimMIMMaskGenerator
 from mmpretrain.registry import TRANSFORMS
 
+from ...errors import ConfigError
+
 
 @TRANSFORMS.register_module()
 class MaskGenerator(SimMIMMaskGenerator):
@@ -20,14 +22,14 @@ class MaskGenerator(SimMIMMaskGenerator):
                  mask_patch_size: int = 32,
                  mask_ratio: float = 0.6) -> None:
         if not 0 < mask_ratio <= 1:
-            raise ValueError(
+            raise ConfigError(
                 f'`mask_ratio` must be above 0 and at most 1, got {mask_ratio}. To train without '
                 'masks (Table 11) leave the mask generator out of the pipeline, as '
                 'configs/pretrain/ablations/mimco_swin-t_no-mask.py does.')
         if input_size % mask_patch_size:
-            raise ValueError(f'`input_size`={input_size} is not a multiple of '
-                             f'`mask_patch_size`={mask_patch_size}: no whole number of mask units '
-                             'covers the image.')
+            raise ConfigError(f'`input_size`={input_size} is not a multiple of '
+                              f'`mask_patch_size`={mask_patch_size}: no whole number of mask units '
+                              'covers the image.')
         super().__init__(
             input_size=input_size,
             mask_patch_size=mask_patch_size,

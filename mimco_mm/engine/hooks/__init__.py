@@ -6,10 +6,12 @@ from .health_hook import HealthHook
 from .knn_hook import KNNHook
 from .label_check_hook import LabelCheckHook
 from .nan_guard_hook import NaNGuardHook
+from .progress_bar_hook import ProgressBarHook
 from .run_identity_hook import RunIdentityHook
 from .summary_hook import PretrainSummaryHook
 
 __all__ = [
     'AccumulationHook', 'BackboneFileHook', 'BrokenImageHook', 'EpochSeedHook', 'HealthHook',
-    'KNNHook', 'LabelCheckHook', 'NaNGuardHook', 'PretrainSummaryHook', 'RunIdentityHook'
+    'KNNHook', 'LabelCheckHook', 'NaNGuardHook', 'PretrainSummaryHook',
+    'ProgressBarHook', 'RunIdentityHook'
 ]

@@ -4,6 +4,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, set_random_seed
 from mmpretrain.registry import HOOKS
 
+from ...errors import ConfigError
+
 # Larger than any number of ranks, so that no rank of an epoch repeats another's of the next.
 EPOCH_STRIDE = 100_003
 
@@ -20,8 +22,9 @@ class EpochSeedHook(Hook):
 
     def before_train_epoch(self, runner) -> None:
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
-            raise TypeError('Samples are seeded by the epoch: expected an EpochBasedTrainLoop, got '
-                            f'{type(runner.train_loop).__name__}. Set `train_cfg.by_epoch=True`.')
+            raise ConfigError('Samples are seeded by the epoch: expected an EpochBasedTrainLoop, '
+                              f'got {type(runner.train_loop).__name__}. Set '
+                              '`train_cfg.by_epoch=True`.')
         set_epoch = getattr(runner.train_dataloader.dataset, 'set_epoch', None)
         if set_epoch is not None:
             set_epoch(runner.epoch, runner.seed)

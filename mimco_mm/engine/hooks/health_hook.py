@@ -6,6 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmpretrain.registry import HOOKS
 
+from ...errors import ConfigError
 from ...evaluation import feature_std, rankme
 from ..observation import StepObserver
 from ..stopping import stop_training
@@ -57,7 +58,7 @@ class HealthHook(Hook):
                  min_rankme: Optional[float] = 1.2,
                  min_logit_gap: Optional[float] = 0.05) -> None:
         if interval < 1 or patience < 1 or not 0 <= grace <= 1 or samples < 2:
-            raise ValueError(
+            raise ConfigError(
                 'Expected `interval` >= 1, `patience` >= 1, `samples` >= 2 and `grace` from 0 to '
                 f'1, got {interval}, {patience}, {samples} and {grace}.')
         self.interval = interval

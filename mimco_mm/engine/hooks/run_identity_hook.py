@@ -3,6 +3,8 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmpretrain.registry import HOOKS
 
+from ...errors import ConfigError, DataError
+
 
 @HOOKS.register_module()
 class RunIdentityHook(Hook):
@@ -23,7 +25,7 @@ class RunIdentityHook(Hook):
             return
         saved, here = checkpoint['meta'].get('run_identity'), self.identity(runner)
         if saved is not None and saved != here:
-            raise ValueError(
+            raise ConfigError(
                 f'The checkpoint belongs to a run with {saved}, but this one has {here}. Resume '
                 'with the same ranks x batch x accumulation, images and teacher, or begin a new '
                 'run from its weights with `load_from`.')
@@ -31,7 +33,7 @@ class RunIdentityHook(Hook):
     def before_train(self, runner) -> None:
         ranks = all_gather_object((runner.iter, self.identity(runner)))
         if any(rank != ranks[0] for rank in ranks):
-            raise RuntimeError(
+            raise DataError(
                 f'The ranks do not agree on (iteration, run): {ranks}. The work dir and the '
                 "teacher's file must be the same on all nodes.")
 

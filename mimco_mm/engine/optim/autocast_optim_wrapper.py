@@ -7,6 +7,8 @@ from mmengine.optim import OptimWrapper
 from mmpretrain.registry import OPTIM_WRAPPERS
 from torch import nn
 
+from ...errors import ConfigError
+
 
 @OPTIM_WRAPPERS.register_module()
 class AutocastOptimWrapper(OptimWrapper):
@@ -23,14 +25,11 @@ class AutocastOptimWrapper(OptimWrapper):
     def __init__(self, dtype: str = 'bfloat16', **kwargs) -> None:
         super().__init__(**kwargs)
         if dtype != 'bfloat16':
-            raise ValueError(f"`optim_wrapper.dtype` must be 'bfloat16', got {dtype!r}. For "
-                             "float16 set `optim_wrapper.type='AmpOptimWrapper'`.")
+            raise ConfigError(f"`optim_wrapper.dtype` must be 'bfloat16', got {dtype!r}. For "
+                              "float16 set `optim_wrapper.type='AmpOptimWrapper'`.")
         self.device_type = get_device().split(':')[0]
         self.enabled = self.device_type != 'cpu'
-        if not self.enabled:
-            MMLogger.get_current_instance().info(
-                'No accelerator: autocast is off, computing in float32 on the CPU.')
-        elif self.device_type == 'cuda' and torch.cuda.get_device_capability()[0] < 8:
+        if self.device_type == 'cuda' and torch.cuda.get_device_capability()[0] < 8:
             MMLogger.get_current_instance().warning(
                 f'{torch.cuda.get_device_name()} only emulates bfloat16, slowly: train with '
                 '`--amp fp16` or `--amp off`.')

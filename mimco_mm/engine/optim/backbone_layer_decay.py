@@ -5,6 +5,8 @@ from mmpretrain.engine.optimizers import LearningRateDecayOptimWrapperConstructo
 from mmpretrain.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 
+from ...errors import ConfigError
+
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class BackboneLayerDecayConstructor(LearningRateDecayOptimWrapperConstructor):
@@ -24,7 +26,7 @@ class BackboneLayerDecayConstructor(LearningRateDecayOptimWrapperConstructor):
         if get_layer_depth is None:
             backbone = getattr(module, 'backbone', None)
             if not hasattr(backbone, 'get_layer_depth'):
-                raise TypeError(
+                raise ConfigError(
                     'Layer-wise learning rate decay needs a `model.backbone` that knows the depth '
                     f'of its parameters (get_layer_depth), got {type(backbone).__name__}: take one '
                     "of mmpretrain's, e.g. `model.backbone.type=mmpretrain.VisionTransformer`, or "

@@ -4,6 +4,8 @@ import torch
 from mmpretrain.models.backbones import TIMMBackbone
 from mmpretrain.registry import MODELS
 
+from ...errors import ConfigError
+
 
 @MODELS.register_module()
 class TimmFeatureMap(TIMMBackbone):
@@ -18,8 +20,8 @@ class TimmFeatureMap(TIMMBackbone):
     def __init__(self, model_name: str, block: int = -1, **kwargs) -> None:
         super().__init__(model_name, **kwargs)
         if not hasattr(self.timm_model, 'forward_intermediates'):
-            raise ValueError(f'{model_name} of this timm has no `forward_intermediates`, which '
-                             'gives feature maps. Take a newer timm, or another `model_name`.')
+            raise ConfigError(f'{model_name} of this timm has no `forward_intermediates`, which '
+                              'gives feature maps. Take a newer timm, or another `model_name`.')
         self.block = block
 
     def forward(self, x: torch.Tensor) -> Tuple[torch.Tensor, ...]:

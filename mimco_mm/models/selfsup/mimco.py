@@ -5,6 +5,7 @@ from mmpretrain.models.selfsup import BaseSelfSupervisor
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 
+from ...errors import ConfigError
 from ..utils import (
     MomentumCopy,
     batch_masks,
@@ -55,10 +56,10 @@ class MimCo(BaseSelfSupervisor):
             target_generator=target_generator,
             data_preprocessor=data_preprocessor or dict(type='MimCoDataPreprocessor'))
         if patch_queue_key not in ('all', 'masked'):
-            raise ValueError("`patch_queue_key` must be 'all' or 'masked', "
-                             f'got {patch_queue_key!r}.')
+            raise ConfigError("`patch_queue_key` must be 'all' or 'masked', "
+                              f'got {patch_queue_key!r}.')
         if patch_head is None and image_head is None:
-            raise ValueError('Both levels are switched off: give `patch_head` or `image_head`.')
+            raise ConfigError('Both levels are switched off: give `patch_head` or `image_head`.')
         self.patch_queue_key = patch_queue_key
         if hasattr(self.target_generator, 'set_student_norm'):
             self.target_generator.set_student_norm(self.data_preprocessor)
@@ -66,8 +67,8 @@ class MimCo(BaseSelfSupervisor):
         for level, neck, head in (('patch', patch_neck, patch_head), ('image', image_neck,
                                                                       image_head)):
             if (neck is None) != (head is None):
-                raise ValueError(f'`{level}_neck` and `{level}_head` go together: give both, or '
-                                 'None for both to switch the level off.')
+                raise ConfigError(f'`{level}_neck` and `{level}_head` go together: give both, or '
+                                  'None for both to switch the level off.')
             neck = MODELS.build(neck) if neck else None
             self.add_module(f'{level}_neck', neck)
             self.add_module(f'momentum_{level}_neck',
@@ -137,7 +138,7 @@ class MimCo(BaseSelfSupervisor):
     def check_width(z: torch.Tensor, z_k: torch.Tensor) -> None:
         """Raise ValueError where student and teacher differ in width."""
         if z.shape[1] != z_k.shape[1]:
-            raise ValueError(
+            raise ConfigError(
                 f'The student is {z.shape[1]} channels wide, the teacher {z_k.shape[1]}, and p3 is '
                 "the moving average of p1. Set `model.adapter=dict(type='ChannelAdapter', "
                 f'in_channels={z.shape[1]}, out_channels={z_k.shape[1]})`, and `in_channels` of '

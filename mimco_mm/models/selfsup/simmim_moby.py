@@ -4,6 +4,7 @@ import torch
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 
+from ...errors import ConfigError
 from ..utils import batch_masks
 from .moby import MoBY
 
@@ -44,8 +45,8 @@ class SimMIMMoBY(MoBY):
         losses = super().loss(views, data_samples)
         mask = batch_masks(data_samples)                              # (B, units), host
         if mask is None:
-            raise ValueError('SimMIM + MoBY needs a mask for its third view: put a MaskGenerator '
-                             'into `train_pipeline`, after MultiView.')
+            raise ConfigError('SimMIM + MoBY needs a mask for its third view: put a MaskGenerator '
+                              'into `train_pipeline`, after MultiView.')
         mask = mask.to(x.device, non_blocking=True)
         pixels = self.decoder(self.backbone(x, mask)[-1])             # (B, 3, h, w)
         losses['loss_pixel'] = self.pixel_loss_weight * self.pixel_head.loss(pixels, x, mask)

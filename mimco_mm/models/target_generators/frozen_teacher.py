@@ -2,12 +2,12 @@ from typing import Optional, Sequence
 
 import torch
 import torch.nn.functional as F
-from mmengine.logging import MMLogger
 from mmengine.model import BaseModule
 from mmpretrain.registry import MODELS
 from torch import nn
 
 from ...checkpoints import LoadReport, load_backbone
+from ...errors import ConfigError
 from ..acceleration import accelerate
 
 DTYPES = {None: None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
@@ -61,8 +61,8 @@ class FrozenTeacher(BaseModule):
         self.input_norm = input_norm
         self.layer_norm_targets = layer_norm_targets
         if dtype not in DTYPES:
-            raise ValueError('`model.target_generator.dtype` must be one of '
-                             f'{", ".join(map(repr, DTYPES))}, got {dtype!r}.')
+            raise ConfigError('`model.target_generator.dtype` must be one of '
+                              f'{", ".join(map(repr, DTYPES))}, got {dtype!r}.')
         self.dtype = DTYPES[dtype]
         self.report: Optional[LoadReport] = None
         self.register_buffer('scale', None, persistent=False)
@@ -96,7 +96,6 @@ class FrozenTeacher(BaseModule):
             self.network.eval()
             if self.dtype is not None:
                 accelerate(self.network).to(self.dtype)  # mmpretrain's Swin mixes in float32
-            MMLogger.get_current_instance().info(f'Teacher, frozen: {self.report}')
 
     @torch.no_grad()
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,8 @@ from mmengine.dist import all_gather
 from torch import nn
 from torch.nn import functional as F
 
+from ...errors import ConfigError
+
 
 class KeyQueue(nn.Module):
     """First-in, first-out memory of the negatives of a contrastive loss (MoCo, MoBY).
@@ -29,7 +31,7 @@ class KeyQueue(nn.Module):
         """
         keys = torch.cat(all_gather(keys.to(self.keys.dtype).contiguous()))
         if len(keys) > len(self.keys):
-            raise ValueError(
+            raise ConfigError(
                 f'One global batch brings {len(keys)} keys, but the queue holds {len(self.keys)}: '
                 'raise `queue_len` of the head or lower `train_dataloader.batch_size`.')
         rows = torch.arange(len(keys), device=keys.device)

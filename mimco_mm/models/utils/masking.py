@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from mmpretrain.structures import DataSample
 
+from ...errors import ConfigError
+
 
 def batch_masks(data_samples: List[DataSample]) -> Optional[torch.Tensor]:
     """The masks of a batch, (B, h, w) bool, where the data samples lie; None if they have none."""
@@ -13,8 +15,8 @@ def batch_masks(data_samples: List[DataSample]) -> Optional[torch.Tensor]:
     if not masks:
         return None
     if len(masks) < len(data_samples):
-        raise ValueError(f'{len(masks)} of {len(data_samples)} samples have a mask: expected all '
-                         'or none. Give every dataset of `train_dataloader` the same pipeline.')
+        raise ConfigError(f'{len(masks)} of {len(data_samples)} samples have a mask: expected all '
+                          'or none. Give every dataset of `train_dataloader` the same pipeline.')
     return torch.stack(masks).bool()
 
 
@@ -26,7 +28,7 @@ def expand_mask(mask: torch.Tensor, grid: Tuple[int, int]) -> torch.Tensor:
     """
     (height, width), (rows, columns) = mask.shape[-2:], grid
     if rows % height or columns % width:
-        raise ValueError(
+        raise ConfigError(
             f'A mask of {height} x {width} units does not map onto a {rows} x {columns} grid '
             'exactly: the grid must be a multiple of it. Make `mask_patch_size` of the mask '
             'generator a multiple of the stride of the backbone.')
@@ -50,7 +52,7 @@ def common_grid(z: torch.Tensor, z_k: torch.Tensor) -> Tuple[torch.Tensor, torch
         return F.avg_pool2d(z, (rows // rows_k, columns // columns_k)), z_k
     if rows_k % rows == columns_k % columns == 0:
         return z, F.avg_pool2d(z_k, (rows_k // rows, columns_k // columns))
-    raise ValueError(
+    raise ConfigError(
         f'The student has {rows} x {columns} patches, the teacher {rows_k} x {columns_k}: a masked '
         'patch has no counterpart. Set `model.target_generator.input_size` so that the teacher '
         "has the student's patches or a multiple of them: student's patches x teacher's patch size "

@@ -1,0 +1,106 @@
+"""What can be told before a run starts, and before processes are launched for it."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Dict, List
+
+from mmengine import fileio
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpretrain.registry import MODELS
+
+from ..errors import ConfigError
+from ..options.shortcuts import innermost_dataset, transforms
+
+CROPS = ('Crop', 'Resize')  # in the names of transforms whose `scale` is an image's side
+
+
+def check_start(cfg: Config) -> None:
+    """Refuse to start over where that would overwrite a run, or to resume from nothing."""
+    if not cfg.get('resume'):
+        work_dir = Path(cfg.work_dir)
+        found = [path.name for pattern in ('last_checkpoint', 'epoch_*.pth', 'iter_*.pth')
+                 for path in sorted(work_dir.glob(pattern))]
+        if found:
+            raise ConfigError(
+                f'{work_dir} already holds a run ({found[-1]}). Add --resume to go on with it, or '
+                'start a new one in another folder with --work-dir FOLDER.')
+    elif cfg.get('load_from') and '://' not in cfg.load_from and not Path(cfg.load_from).is_file():
+        raise ConfigError(f'--resume expects a checkpoint file, and there is no {cfg.load_from}; '
+                          '--resume alone takes the latest of the work dir.')
+
+
+def check_sizes(cfg: Config) -> None:
+    """Refuse a pre-training whose crops, masks and networks do not have one size.
+
+    Each of these keys reaches its own part alone. A network of another size would take the crops
+    all the same, with positions that were made for others.
+    """
+    if not cfg.get('model') or not cfg.get('train_dataloader'):
+        return
+    sides: Dict[int, List[str]] = defaultdict(list)
+    model, pipeline = cfg.model, 'train_dataloader.dataset.dataset.pipeline'
+    for transform in transforms(cfg):
+        if isinstance(transform.get('scale'), int) and any(
+                part in transform['type'] for part in CROPS):
+            sides[transform.scale].append(f'{pipeline}.{transform.type}.scale')
+        if 'mask_ratio' in transform and isinstance(transform.get('input_size'), int):
+            sides[transform.input_size].append(f'{pipeline}.{transform.type}.input_size')
+    teacher = model.get('target_generator')
+    if isinstance(teacher, dict) and isinstance(teacher.get('backbone'), dict):
+        if teacher.get('input_size'):  # it is resized to what the teacher wants
+            check_teacher(teacher)
+        elif isinstance(teacher.backbone.get('img_size'), int):
+            sides[teacher.backbone.img_size].append('model.target_generator.backbone.img_size')
+    if isinstance(model.get('backbone', {}).get('img_size'), int):
+        sides[model.backbone.img_size].append('model.backbone.img_size')
+    if len(sides) > 1:
+        told = '; '.join(f'{side} px by {" and ".join(f"`{key}`" for key in dict.fromkeys(keys))}'
+                         for side, keys in sorted(sides.items()))
+        raise ConfigError(f'Crops, masks and networks do not have one size: {told}. Set all of '
+                          'them to the same.')
+
+
+def check_teacher(teacher: dict) -> None:
+    own = teacher['backbone'].get('img_size')
+    if isinstance(own, int) and own != teacher['input_size']:
+        raise ConfigError('`model.target_generator.input_size` and `model.target_generator.'
+                          f'backbone.img_size` must be the same, got {teacher["input_size"]} and '
+                          f'{own}.')
+
+
+def check_data(cfg: Config) -> None:
+    """Refuse a training set whose folder is not there."""
+    dataset = innermost_dataset(cfg.get('train_dataloader'))
+    if dataset is None or not isinstance(dataset.get('data_root'), str):
+        return
+    prefix = dataset.get('data_prefix')
+    folder = '/'.join(part for part in (dataset.data_root, prefix)
+                      if isinstance(part, str) and part)
+    if dataset.get('ann_file'):
+        folder = dataset.data_root
+    try:
+        next(iter(fileio.list_dir_or_file(folder)), None)
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(f'There is no folder {folder} with images to train on (seen from '
+                          f'{Path.cwd()}). Name one with --data FOLDER.') from error
+
+
+def check_teacher_file(cfg: Config) -> None:
+    """Read the frozen teacher as a run would, so that an unfit one is told once, and early.
+
+    Raises:
+        CheckpointError: see ``FrozenTeacher``.
+    """
+    teacher = (cfg.get('model') or {}).get('target_generator')
+    if isinstance(teacher, dict) and 'checkpoint' in teacher:
+        init_default_scope(cfg.get('default_scope') or 'mmpretrain')
+        MODELS.build(teacher).init_weights()
+
+
+def check_all(cfg: Config) -> None:
+    """All of the above."""
+    check_start(cfg)
+    check_sizes(cfg)
+    check_data(cfg)
+    check_teacher_file(cfg)

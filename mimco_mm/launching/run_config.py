@@ -1,0 +1,134 @@
+"""A training's config: the file's, with what a command line or a call says."""
+
+import os
+from pathlib import Path
+from typing import Any, Dict, NamedTuple, Optional, Sequence
+
+import torch
+from mmengine.config import Config, ConfigDict
+
+from ..errors import ConfigError
+from ..options import apply_options, apply_shortcuts, load_config
+
+OWN_SCOPE = 'mmpretrain'  # of our parts; configs of other libraries name them with it
+# precision -> what replaces type, dtype and loss_scale of the config's optim_wrapper
+OPTIM_WRAPPERS = dict(
+    bf16=dict(type='AutocastOptimWrapper', dtype='bfloat16'),
+    fp16=dict(type='AmpOptimWrapper', dtype='float16', loss_scale='dynamic'),
+    off=dict(type='OptimWrapper'),
+)
+
+
+class Request(NamedTuple):
+    """What a training is asked for.
+
+    Attributes:
+        config: name or path of the config file, see ``options.find_config``.
+        work_dir: folder of logs and checkpoints; the config's, or work_dirs/CONFIG_NAME.
+        resume: 'auto' for the latest checkpoint of the work dir, or the path of one.
+        amp: 'bf16', 'fp16' or 'off'; the config's by default.
+        validate: whether there is validation between epochs.
+        scale_lr: scale the learning rate by the batch, where the config has it switched off.
+        pin_memory: whether dataloaders may pin memory.
+        persistent_workers: whether dataloaders may keep their workers between epochs.
+        launcher: what started the processes.
+        dry_run: end before the first step.
+        shortcuts: see ``options.SHORTCUTS``.
+        cfg_options: KEY=VALUE.
+    """
+
+    config: str
+    work_dir: Optional[str] = None
+    resume: Optional[str] = None
+    amp: Optional[str] = None
+    validate: bool = True
+    scale_lr: bool = False
+    pin_memory: bool = True
+    persistent_workers: bool = True
+    launcher: str = 'none'
+    dry_run: bool = False
+    shortcuts: Dict[str, Any] = {}
+    cfg_options: Sequence[str] = ()
+
+
+def requested_config(request: Request) -> Config:
+    """The config of a training.
+
+    Raises:
+        ConfigError: no such file, an option that nothing reads, a value out of place.
+    """
+    return complete(load_config(request.config), request)
+
+
+def complete(cfg: Config, request: Request) -> Config:
+    """Write what is asked for into a config, and check the keys of all of it."""
+    if request.amp is not None:
+        set_precision(cfg.optim_wrapper, request.amp, scope_of(cfg))
+    if not request.validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    if request.scale_lr:
+        if cfg.get('auto_scale_lr') is None:
+            raise ConfigError('--auto-scale-lr needs the batch size that the learning rate is '
+                              'for: auto_scale_lr=dict(base_batch_size=...) in the config.')
+        if request.shortcuts.get('lr') is not None:
+            raise ConfigError('--lr is the rate as it is, and --auto-scale-lr scales one: give '
+                              'either.')
+        cfg.auto_scale_lr.enable = True
+    apply_shortcuts(cfg, request.shortcuts)
+    apply_options(cfg, request.cfg_options)
+    cfg.launcher = request.launcher
+    cfg.work_dir = request.work_dir or cfg.get('work_dir') or os.path.join(
+        'work_dirs', Path(request.config).stem)
+    set_start(cfg, request.resume)
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if cfg.get(name) is not None:
+            complete_dataloader(cfg[name], request.pin_memory, request.persistent_workers,
+                                scope_of(cfg))
+    return cfg
+
+
+def set_start(cfg: Config, resume: Optional[str]) -> None:
+    """Whether a run goes on, and from which checkpoint."""
+    if resume is None:
+        return
+    cfg.resume = True
+    if resume != 'auto':
+        cfg.load_from = resume
+    elif (Path(cfg.work_dir) / 'last_checkpoint').is_file():
+        cfg.load_from = None
+    elif cfg.get('load_from'):
+        cfg.resume = False  # the first start of a run that begins from other weights
+
+
+def scope_of(cfg: Config) -> str:
+    """The library that the config is of: mmpretrain, mmdet, mmseg."""
+    return cfg.get('default_scope') or OWN_SCOPE
+
+
+def set_precision(optim_wrapper: ConfigDict, amp: str, scope: str) -> None:
+    if (scope, amp) == ('mmdet', 'bf16'):
+        raise ConfigError("mmdet's detectors cannot train in bfloat16 (mmcv's RoIAlign has no such "
+                          'kernel): take --amp fp16, or --amp off.')
+    known = {wrapper['type'] for wrapper in OPTIM_WRAPPERS.values()}
+    current = optim_wrapper.get('type', 'OptimWrapper')
+    if current.removeprefix(f'{OWN_SCOPE}.') not in known:
+        raise ConfigError(f'--amp replaces one of {", ".join(sorted(known))}, but the config\'s '
+                          f'optim_wrapper.type is {current}: set its precision there.')
+    for key in ('dtype', 'loss_scale'):
+        optim_wrapper.pop(key, None)
+    optim_wrapper.update(OPTIM_WRAPPERS[amp])
+    if amp == 'bf16' and scope != OWN_SCOPE:
+        optim_wrapper.type = f'{OWN_SCOPE}.{optim_wrapper.type}'
+
+
+def complete_dataloader(loader: ConfigDict, pin_memory: bool, persistent_workers: bool,
+                        scope: str) -> None:
+    """Defaults that mmpretrain's configs leave to the training script, and the options."""
+    if scope == OWN_SCOPE:  # mmdet and mmseg collate by mmengine's default, into lists
+        loader.setdefault('collate_fn', dict(type='default_collate'))
+        loader.setdefault('pin_memory', torch.cuda.is_available())
+        loader.setdefault('persistent_workers', True)
+    if not pin_memory:
+        loader.pin_memory = False
+    if not persistent_workers or loader.get('num_workers', 0) == 0:
+        loader.persistent_workers = False

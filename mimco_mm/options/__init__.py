@@ -1,0 +1,8 @@
+"""What a user may set, on a command line or in Python, and how it reaches what runs."""
+
+from .config_files import CONFIGS, find_config, load_config
+from .keys import apply_options, check_config, set_option
+from .shortcuts import SHORTCUTS, apply_shortcuts
+
+__all__ = ['CONFIGS', 'SHORTCUTS', 'apply_options', 'apply_shortcuts', 'check_config',
+           'find_config', 'load_config', 'set_option']

@@ -1,0 +1,201 @@
+"""The options that everybody changes, by one name for every config: --data, --teacher ..."""
+
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Optional
+
+from mmengine import fileio
+from mmengine.config import Config, ConfigDict
+
+from ..errors import ConfigError
+
+# A folder that holds these holds a part to train on, and others to test on.
+TRAINING, TESTING = 'train', ('val', 'test')
+
+
+def apply_shortcuts(cfg: Config, values: Dict[str, Any]) -> None:
+    """Write options into a config.
+
+    Args:
+        cfg: changed in place.
+        values: option (``batch_size``) -> value; None is left out.
+
+    Raises:
+        ConfigError: an option that makes no sense for this config, or a value out of range.
+    """
+    for name, value in values.items():
+        if value is not None:
+            SHORTCUTS[name](cfg, value)
+
+
+def set_data(cfg: Config, source: str) -> None:
+    """Images to train on: a folder of them, at any depth, ``tar://FOLDER`` or ``lmdb://FOLDER``.
+
+    Of a folder that holds train/ beside val/ or test/, pre-training takes train/ alone.
+    """
+    source = source.rstrip('/') or '/'
+    found = False
+    for part in ('train', 'val', 'test'):
+        dataset = innermost_dataset(cfg.get(f'{part}_dataloader'))
+        if dataset is None:
+            continue
+        found = True
+        if dataset.get('with_label') is False:
+            dataset.data_root, dataset.data_prefix = training_part(source), ''
+        else:
+            move_annotations(cfg.get(f'{part}_evaluator'), dataset.get('data_root'), source)
+            dataset.data_root = source
+    if not found:
+        raise unfit(cfg, '--data', 'it reads no images from a folder')
+
+
+def training_part(source: str) -> str:
+    """``source``, or train/ in it where it is there beside val/ or test/."""
+    try:
+        names = set(fileio.list_dir_or_file(source, list_file=False))
+    except (OSError, RuntimeError):
+        return source  # whoever reads it says what is wrong with it
+    inside = TRAINING in names and names & set(TESTING)
+    return f'{source}/{TRAINING}' if inside else source
+
+
+def move_annotations(evaluator: Any, old: Optional[str], new: str) -> None:
+    """Let the annotation file of COCO's metric follow the data."""
+    for metric in evaluator if isinstance(evaluator, list) else [evaluator or {}]:
+        file = metric.get('ann_file')
+        if old and isinstance(file, str) and file.startswith(old):
+            metric.ann_file = f'{new}/{file[len(old):].lstrip("/")}'
+
+
+def innermost_dataset(loader: Optional[ConfigDict]) -> Optional[ConfigDict]:
+    """The dataset of a loader that reads files, out of its wrappers."""
+    dataset = (loader or {}).get('dataset')
+    while isinstance(dataset, dict) and isinstance(dataset.get('dataset'), dict):
+        dataset = dataset.dataset
+    return dataset
+
+
+def set_teacher(cfg: Config, checkpoint: str) -> None:
+    generator = cfg.model.get('target_generator') if cfg.get('model') else None
+    if not isinstance(generator, dict) or 'checkpoint' not in generator:
+        raise unfit(cfg, '--teacher', 'it has no teacher')
+    generator.checkpoint = checkpoint
+    for key in ('sha256', 'if_missing'):  # of the one that stood there
+        generator.pop(key, None)
+
+
+def set_batch_size(cfg: Config, count: int) -> None:
+    positive('--batch-size', count)
+    training(cfg, '--batch-size').train_dataloader.batch_size = count
+
+
+def set_accumulate(cfg: Config, count: int) -> None:
+    positive('--accumulate', count)
+    training(cfg, '--accumulate').optim_wrapper.accumulative_counts = count
+
+
+def set_epochs(cfg: Config, epochs: int) -> None:
+    """Train for so many epochs: schedules and warm-up keep their share of the run."""
+    positive('--epochs', epochs)
+    if 'max_epochs' not in training(cfg, '--epochs').train_cfg:
+        raise unfit(cfg, '--epochs', 'it counts iterations: `train_cfg.max_iters`')
+    ratio = epochs / cfg.train_cfg.max_epochs
+    cfg.train_cfg.max_epochs = epochs
+    schedulers = cfg.get('param_scheduler') or []
+    for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+        if scheduler.get('by_epoch', True):
+            stretch(scheduler, ratio)
+
+
+def stretch(scheduler: ConfigDict, ratio: float) -> None:
+    """Multiply all epochs in a schedule's config."""
+    whole = not scheduler.get('convert_to_iter_based')
+    for key in ('begin', 'end', 'T_max', 'warmup', 'milestones'):
+        if key in scheduler:
+            value = scheduler[key]
+            scheduler[key] = ([scaled(one, ratio, whole) for one in value]
+                              if isinstance(value, (list, tuple)) else scaled(value, ratio, whole))
+
+
+def scaled(epochs: float, ratio: float, whole: bool) -> float:
+    value = round(epochs * ratio, 6)
+    return round(value) if whole or value == int(value) else value
+
+
+def set_lr(cfg: Config, lr: float) -> None:
+    """The peak learning rate that the run has, whatever its batch."""
+    if not lr > 0:
+        raise ConfigError(f'--lr expects a rate above 0, got {lr}.')
+    training(cfg, '--lr').optim_wrapper.optimizer.lr = lr
+    if cfg.get('auto_scale_lr'):
+        cfg.auto_scale_lr.enable = False
+
+
+def set_mask_ratio(cfg: Config, ratio: float) -> None:
+    if not 0 < ratio < 1:
+        raise ConfigError(f'--mask-ratio expects a part between 0 and 1, got {ratio}. (For no mask '
+                          'at all: configs/pretrain/ablations/mimco_swin-t_no-mask.py.)')
+    generators = [transform for transform in transforms(training(cfg, '--mask-ratio'))
+                  if 'mask_ratio' in transform]
+    if not generators:
+        raise unfit(cfg, '--mask-ratio', 'it masks nothing')
+    for generator in generators:
+        generator.mask_ratio = ratio
+
+
+def transforms(cfg: Config) -> Iterator[ConfigDict]:
+    """All transforms of the training images, nested ones too."""
+    pending: List[Any] = [(innermost_dataset(cfg.train_dataloader) or {}).get('pipeline', [])]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, dict):
+            yield one
+            pending += [value for value in one.values() if isinstance(value, (list, dict))]
+        else:
+            pending += [item for item in one if isinstance(item, (list, dict))]
+
+
+def set_workers(cfg: Config, count: int) -> None:
+    if count < 0:
+        raise ConfigError(f'--workers expects 0 or more, got {count}.')
+    for part in ('train', 'val', 'test'):
+        loader = cfg.get(f'{part}_dataloader')
+        if loader:
+            loader.num_workers = count
+            if count == 0:
+                loader.persistent_workers = False
+                loader.pop('prefetch_factor', None)
+
+
+def set_seed(cfg: Config, seed: int) -> None:
+    cfg.randomness = ConfigDict({**(cfg.get('randomness') or {}), 'seed': seed})
+
+
+def set_knn(cfg: Config, folder: str) -> None:
+    """Measure k-NN accuracy while training, on the images of FOLDER/train and FOLDER/val."""
+    hooks = [hook for hook in cfg.get('custom_hooks') or [] if hook['type'] == 'KNNHook']
+    if not hooks:
+        raise unfit(cfg, '--knn', 'it has no KNNHook in `custom_hooks`')
+    for hook in hooks:
+        hook.data_root = folder
+
+
+def positive(option: str, count: int) -> None:
+    if count < 1:
+        raise ConfigError(f'{option} expects a number from 1 up, got {count}.')
+
+
+def training(cfg: Config, option: str) -> Config:
+    if not cfg.get('train_dataloader') or not cfg.get('optim_wrapper'):
+        raise unfit(cfg, option, 'it trains nothing')
+    return cfg
+
+
+def unfit(cfg: Config, option: str, reason: str) -> ConfigError:
+    return ConfigError(f'{option} makes no sense for {Path(cfg.filename or "this config").name}: '
+                       f'{reason}.')
+
+
+SHORTCUTS: Dict[str, Callable[[Config, Any], None]] = dict(
+    data=set_data, teacher=set_teacher, batch_size=set_batch_size, accumulate=set_accumulate,
+    epochs=set_epochs, lr=set_lr, mask_ratio=set_mask_ratio, workers=set_workers, seed=set_seed,
+    knn=set_knn)

@@ -1,0 +1,62 @@
+"""What is told of an error: the user's ones by their message, whoever has wrapped them."""
+
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from mimco_mm.checkpoints import CheckpointError
+from mimco_mm.errors import ConfigError, DataError, MissingFile, UserError
+from mimco_mm.launching.ending import errors_told, message_of
+
+
+def wrapped(inner: Exception, outer: Exception) -> Exception:
+    try:
+        try:
+            raise inner
+        except type(inner):
+            raise outer  # noqa: B904  as libraries do
+    except type(outer) as error:
+        return error
+
+
+@pytest.mark.parametrize('error, message', [
+    (CheckpointError('No such file.'), 'No such file.'),
+    (wrapped(ConfigError('Set `a`.'), TypeError('class X: Set `a`.')), 'Set `a`.'),
+    (torch.OutOfMemoryError('CUDA out of memory. Tried\nmore'),
+     'CUDA out of memory. Tried Take fewer images at a time, with as many in a step: --batch-size '
+     'and --accumulate.'),
+    (ValueError('a slip of ours'), None),
+    (KeyError('x'), None),
+])
+def test_message_of(error, message):
+    assert message_of(error) == message
+
+
+class Broken(Dataset):
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int):
+        raise DataError('100 images in a row cannot be read, the first is a: b.jpg (truncated).')
+
+
+def test_message_of__a_data_worker_s():
+    with pytest.raises(DataError) as error:
+        next(iter(DataLoader(Broken(), num_workers=1)))
+    assert 'Traceback' in str(error.value)
+    assert message_of(error.value) == ('100 images in a row cannot be read, the first is a: b.jpg '
+                                       '(truncated).')
+
+
+def test_errors_told__one_line_and_exit_code_1_or_the_traceback():
+    with pytest.raises(SystemExit, match='^error: Set `a`.$'), errors_told():
+        raise ConfigError('Set `a`.')
+    with pytest.raises(ZeroDivisionError), errors_told():
+        1 / 0  # noqa: B018
+
+
+def test_errors__are_what_they_were_to_others_too():
+    assert issubclass(ConfigError, ValueError) and issubclass(CheckpointError, ValueError)
+    assert issubclass(DataError, RuntimeError) and issubclass(MissingFile, FileNotFoundError)
+    assert all(issubclass(one, UserError) for one in (ConfigError, DataError, MissingFile))
