@@ -67,10 +67,11 @@ setup(
     ],
     keywords='self-supervised learning, masked image modeling, contrastive learning',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    scripts=['tools/mimco'],
     cmdclass=dict(build_py=BuildWithMim),
     python_requires='>=3.10',
     # mmpretrain comes from one of two sets of distributions (requirements/), so neither is named
     # here; importing mimco_mm checks that one of them is there, in a version that it knows.
-    install_requires=['safetensors>=0.4'],
+    install_requires=['filelock', 'safetensors>=0.4'],
     zip_safe=False,
 )

@@ -7,8 +7,9 @@ check_stack()
 import_quietly('mmpretrain.datasets')
 
 from . import datasets, engine, models  # noqa: E402, F401
+from .api import load_student, pretrain  # noqa: E402
 from .config_names import let_configs_inherit  # noqa: E402
 
 let_configs_inherit('mmseg')
 
-__all__ = ['__version__']
+__all__ = ['__version__', 'load_student', 'pretrain']

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import sys
 import tempfile
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -107,8 +108,10 @@ def download(url: str, file: Path) -> None:
     handle, name = tempfile.mkstemp('.partial', f'{file.name}.', file.parent)
     os.close(handle)
     partial = Path(name)  # of this process alone
+    print(f'Downloading {url}', flush=True)
     try:
-        with tqdm(desc=file.name, unit='B', unit_scale=True, unit_divisor=1024) as bar:
+        with tqdm(desc=file.name, unit='B', unit_scale=True, unit_divisor=1024,
+                  disable=not sys.stderr.isatty()) as bar:
 
             def show(blocks: int, size: int, total: int) -> None:
                 bar.total = max(total, 0) or None

@@ -1,11 +1,13 @@
 """What can be told before a run starts, and before processes are launched for it."""
 
+import logging
 from collections import defaultdict
 from pathlib import Path
 from typing import Dict, List
 
 from mmengine import fileio
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
 
@@ -94,6 +96,7 @@ def check_teacher_file(cfg: Config) -> None:
     """
     teacher = (cfg.get('model') or {}).get('target_generator')
     if isinstance(teacher, dict) and 'checkpoint' in teacher:
+        MMLogger.get_instance('checks').setLevel(logging.WARNING)  # no line for each tensor
         init_default_scope(cfg.get('default_scope') or 'mmpretrain')
         MODELS.build(teacher).init_weights()
 

@@ -34,6 +34,8 @@ GROUPS: Dict[Path, Arguments] = {
 }
 # What a class takes by way of its keyword arguments, for another function
 PASSED_ON = {'CheckpointHook': Runner.save_checkpoint}
+# Arguments whose annotation is narrower than what is taken
+WIDER = {'AmpOptimWrapper': dict(loss_scale=Argument(object))}
 # Of mmengine's constructor and of those that decay by layers
 PARAMWISE = dict.fromkeys((
     'lr_mult', 'decay_mult', 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult',
@@ -88,12 +90,12 @@ def _of_type(node: ConfigDict, scope: Optional[str],
     """Arguments of all that the dict's ``type`` may name; UNKNOWN where there is none such."""
     kind: Any = node.get('type', default)
     targets = registered(kind, scope) if isinstance(kind, str) else [kind]
-    passed_on = PASSED_ON.get(str(kind).rpartition('.')[2])
-    if passed_on is not None:
-        targets = [targets[0]]
-        extra = arguments_of(passed_on).named
-        return Arguments({**arguments_of(targets[0]).named, **extra}, False)
     each = [arguments_of(target) for target in targets]
+    name = str(kind).rpartition('.')[2]
+    if name in PASSED_ON:
+        return Arguments({**each[0].named, **arguments_of(PASSED_ON[name]).named}, False)
+    if name in WIDER:
+        return Arguments({**each[0].named, **WIDER[name]}, each[0].open)
     if not each:
         return UNKNOWN
     named = {name: argument for one in reversed(each) for name, argument in one.named.items()}

@@ -1,0 +1,73 @@
+"""Pre-training in Python: the calls that the commands make, by their names."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Sequence, Union
+
+from torch import nn
+
+from .errors import ConfigError
+from .evaluation import load_described_backbone
+from .launching import Request, train
+from .options import CONFIGS, SHORTCUTS
+
+PathLike = Union[str, Path]
+
+
+def pretrain(out: PathLike, data: PathLike, model: str = 'swin-t', *, gpus: int = 1,
+             resume: bool = False, cfg_options: Sequence[str] = (), **options: Any) -> Path:
+    """Pre-train a student by MimCo, as ``tools/train.py`` does.
+
+    Args:
+        out: folder of logs and checkpoints.
+        data: images, see --data of ``tools/train.py``.
+        model: 'swin-t', 'swin-b', 'vit-s' or 'vit-b'; or the name of any other pre-training config,
+            e.g. 'baselines/simmim_swin-t'.
+        gpus: processes; with more than one they are started as by ``tools/dist_train.sh``.
+        resume: go on from the latest checkpoint in ``out``, if there is one.
+        cfg_options: further keys of the config, KEY=VALUE.
+        **options: by the names of the command's options: ``teacher``, ``epochs``, ``batch_size``,
+            ``accumulate``, ``lr``, ``mask_ratio``, ``workers``, ``seed``, ``knn``; and ``amp``.
+
+    Returns:
+        The file of the student's backbone; see ``load_student``.
+
+    Raises:
+        UserError: what the caller can mend, by a message that names the option.
+    """
+    config = f'mimco_{model}' if (CONFIGS / 'pretrain' / f'mimco_{model}.py').is_file() else model
+    amp = options.pop('amp', None)
+    unknown = options.keys() - SHORTCUTS.keys()
+    if unknown:
+        raise ConfigError(f'pretrain() takes no {", ".join(sorted(unknown))}; it takes '
+                          f'{", ".join(SHORTCUTS)} and amp.')
+    shortcuts = {'data': str(data), **options}
+    if gpus == 1:
+        train(Request(config, str(out), 'auto' if resume else None, amp, shortcuts=shortcuts,
+                      cfg_options=cfg_options))
+    else:
+        given = {**shortcuts, 'amp': amp, 'gpus': gpus, 'work_dir': out}
+        command = [sys.executable, str(CONFIGS.parent / 'tools' / 'train.py'), config,
+                   *(f'--{name.replace("_", "-")}={value}' for name, value in given.items()
+                     if value is not None), *(['--resume'] if resume else []),
+                   *(['--cfg-options', *cfg_options] if cfg_options else [])]
+        if subprocess.run(command, check=False).returncode:
+            raise ConfigError('The training ended with an error, which stands above.')
+    return max(Path(out).glob('backbone_*.pth'), key=lambda file: file.stat().st_mtime)
+
+
+def load_student(file: PathLike) -> nn.Module:
+    """The pre-trained backbone of a file, in eval mode, on the GPU where there is one.
+
+    Args:
+        file: ``backbone_epoch_N.pth`` or ``epoch_N.pth`` of a run, or any checkpoint of
+            docs/checkpoints.md.
+
+    Returns:
+        A network whose last output is the map (B, C, h, w) of normalised images (B, 3, H, W).
+
+    Raises:
+        CheckpointError: no Swin or ViT that is known.
+    """
+    return load_described_backbone(str(file))[0]
