@@ -66,7 +66,7 @@ def fit(network: nn.Module, found: Found, fresh: Sequence[str]) -> Fitted:
     left_out = [key for key in state.keys() - wanted.keys()
                 if key == MASK_TOKEN or FINAL_NORM.match(key)]
     state = {key: value for key, value in state.items() if key not in left_out}
-    state, resized = resize_positions(state, wanted, fixed)
+    state, resized = resize_positions(state, wanted, fixed, found.geometric)
     missing = wanted.keys() - state.keys()
     kept = sorted(key for key in missing if key.startswith(tuple(fresh)))
     # Not every library saves what it computes.

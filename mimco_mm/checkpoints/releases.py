@@ -9,11 +9,15 @@ from .namings import Naming, StateDict, naming_of
 
 
 class Release(NamedTuple):
-    """A kind of checkpoint: its backbone has ``prefix``; ``mark`` begins another of its tensors."""
+    """A kind of checkpoint: its backbone has ``prefix``; ``mark`` begins another of its tensors.
+
+    ``geometric``: its authors resize relative position bias tables geometrically.
+    """
 
     name: str
     prefix: str
     mark: str = ''
+    geometric: bool = False
 
 
 # The first that fits is taken. Of several encoders it names the one that is used downstream: the
@@ -21,10 +25,11 @@ class Release(NamedTuple):
 RELEASES = (
     Release('MoBY', 'encoder.', 'encoder_k.'),
     Release('MoCo v3', 'base_encoder.', 'momentum_encoder.'),
-    Release('SimMIM', 'encoder.', 'decoder.'),
+    Release('SimMIM', 'encoder.', 'decoder.', geometric=True),
     Release('timm model in an algorithm', 'backbone.timm_model.'),
     Release('algorithm or classifier', 'backbone.'),
     Release('CLIP', 'visual.'),
+    Release('SimMIM of transformers', 'swin.', 'decoder.', geometric=True),
     Release('model of transformers', 'vit.'),
     Release('model of transformers', 'swin.'),
     Release('timm model in mmpretrain', 'timm_model.'),
@@ -43,6 +48,7 @@ class Found(NamedTuple):
         state: its tensors, in mmpretrain's names.
         left_out: tensors beside them that belong to no backbone.
         inside: all tensors that lay there, under the file's names.
+        geometric: how its bias tables are resized, see ``Release``.
     """
 
     release: str
@@ -50,6 +56,7 @@ class Found(NamedTuple):
     state: StateDict
     left_out: list[str]
     inside: StateDict
+    geometric: bool
 
 
 def find_backbone(checkpoint: dict) -> Found:
@@ -73,7 +80,7 @@ def find_backbone(checkpoint: dict) -> Found:
     naming = naming_of(inside)
     contents = naming.read(inside) if naming else (inside, [])
     branch = ', branch teacher of a self-distillation' if wrapper == 'teacher' else ''
-    return Found(release.name + branch, naming, *contents, inside)
+    return Found(release.name + branch, naming, *contents, inside, release.geometric)
 
 
 def has(names: Iterable[str], release: Release) -> bool:
