@@ -38,7 +38,12 @@ def read_runs(folders: list[Path]) -> dict[str, list[dict]]:
     names = [folder.resolve().name for folder in folders]
     runs = {}
     for folder, name in zip(folders, names):
-        scalars = read_scalars(folder)
+        damaged: list[str] = []
+        scalars = read_scalars(folder, damaged)
+        if damaged:
+            more = f' and {len(damaged) - 3} more' * (len(damaged) > 3)
+            print(f'warning: {folder}: {len(damaged)} damaged lines of the log are left out: '
+                  f'{"; ".join(damaged[:3])}{more}', file=sys.stderr)
         if not scalars:
             sys.exit(f'error: {folder} holds no scalars of a training run: expected them in '
                      f'{folder}/*/vis_data/scalars.json, where tools/train.py writes them '
