@@ -19,30 +19,38 @@ def read_scalars(work_dir: Path, damaged: Optional[List[str]] = None) -> List[di
 
     Args:
         work_dir: of the run.
-        damaged: a list that gets 'FILE, line N' of each line that holds no scalars, such as one
-            that a crash or a full disk cut off. These lines are left out.
+        damaged: see ``log_lines``.
     """
     by_step: Dict[int, dict] = {}
     for file in sorted(Path(work_dir).glob(f'*/{LOG}')):
         part: Dict[int, dict] = {}
-        for scalars in _lines(file, [] if damaged is None else damaged):
-            part.setdefault(scalars['step'], {}).update(scalars)
+        for scalars in log_lines(file, [] if damaged is None else damaged):
+            if LOGGED_BY_ITERATION & scalars.keys():
+                part.setdefault(scalars['step'], {}).update(scalars)
         if part:
             by_step = {step: scalars for step, scalars in by_step.items() if step < min(part)}
             by_step.update(part)
     return [by_step[step] for step in sorted(by_step)]
 
 
-def _lines(file: Path, damaged: List[str]) -> Iterator[dict]:
+def log_lines(file: Path, damaged: List[str]) -> Iterator[dict]:
+    """The scalars of each line of a log, with their ``step``.
+
+    Lines that hold none, such as one that a crash or a full disk cut off, are left out, and
+    ``damaged`` gets 'FILE, line N' of each; not of the last one, which may be written just now.
+    """
     with file.open(encoding='utf-8', errors='replace') as log:
         for number, line in enumerate(log, 1):
-            if not line.endswith('\n'):  # the last one may not be written to its end yet
-                return
             scalars = _scalars(line)
-            if scalars is None:
-                damaged.append(f'{file}, line {number}')
-            elif LOGGED_BY_ITERATION & scalars.keys():
+            if scalars is not None:
                 yield scalars
+            elif line.endswith('\n'):
+                damaged.append(f'{file}, line {number}')
+
+
+def describe_damage(damaged: List[str]) -> str:
+    more = f' and {len(damaged) - 3} more' * (len(damaged) > 3)
+    return f'{len(damaged)} damaged lines of the log are left out: {"; ".join(damaged[:3])}{more}'
 
 
 def _scalars(line: str) -> Optional[dict]:

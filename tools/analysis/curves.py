@@ -34,16 +34,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def read_runs(folders: list[Path]) -> dict[str, list[dict]]:
     """Title -> scalars; the folder's name is the title, or its path where names repeat."""
-    from mimco_mm.analysis import read_scalars
+    from mimco_mm.analysis.scalars import describe_damage, read_scalars
     names = [folder.resolve().name for folder in folders]
     runs = {}
     for folder, name in zip(folders, names):
         damaged: list[str] = []
         scalars = read_scalars(folder, damaged)
         if damaged:
-            more = f' and {len(damaged) - 3} more' * (len(damaged) > 3)
-            print(f'warning: {folder}: {len(damaged)} damaged lines of the log are left out: '
-                  f'{"; ".join(damaged[:3])}{more}', file=sys.stderr)
+            print(f'warning: {folder}: {describe_damage(damaged)}', file=sys.stderr)
         if not scalars:
             sys.exit(f'error: {folder} holds no scalars of a training run: expected them in '
                      f'{folder}/*/vis_data/scalars.json, where tools/train.py writes them '

@@ -91,8 +91,12 @@ def environment() -> dict:
 
 def best_accuracy(folder: Path) -> float | None:
     """The highest top-1 accuracy that a run logged after an epoch, which is what iBOT reports."""
-    found = [json.loads(line).get(METRIC) for file in sorted(folder.glob('*/vis_data/scalars.json'))
-             for line in file.read_text().splitlines()]
+    from mimco_mm.analysis.scalars import describe_damage, log_lines
+    damaged: list[str] = []
+    found = [scalars.get(METRIC) for file in sorted(folder.glob('*/vis_data/scalars.json'))
+             for scalars in log_lines(file, damaged)]
+    if damaged:
+        print(f'warning: {describe_damage(damaged)}', file=sys.stderr)
     return max((value for value in found if value is not None), default=None)
 
 
