@@ -10,6 +10,7 @@ from torch import nn
 
 from ..models.acceleration import accelerate, compile_blocks
 from ..models.utils import convert_sync_batchnorm_to_cpu
+from .batch_statistics import guard_batch_norms
 from .sharding import check_shardable, gathered_states, shard
 
 
@@ -88,4 +89,5 @@ class PretrainRunner(Runner):
                 f'The training set has {len(loop.dataloader.dataset)} images, fewer than one batch '
                 f'of {loop.dataloader.batch_size} on each of {self.world_size} ranks: lower '
                 '`train_dataloader.batch_size`, or check `train_dataloader.dataset.data_root`.')
+        guard_batch_norms(self.model)
         return loop
