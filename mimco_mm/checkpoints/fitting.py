@@ -10,6 +10,7 @@ from .errors import CheckpointError
 from .namings import NAMINGS, StateDict, naming_of
 from .positions import is_embedding, is_sincos, resize_positions
 from .releases import Found
+from .variants import variant_of
 
 # Learned for pre-training only; a backbone that reads no masks has no place for it.
 MASK_TOKEN = 'mask_token'
@@ -48,6 +49,16 @@ def fit(network: nn.Module, found: Found, fresh: Sequence[str]) -> Fitted:
     Raises:
         CheckpointError: it is not exactly this network.
     """
+    try:
+        return _fit(network, found, fresh)
+    except CheckpointError as error:
+        variant = variant_of(found.inside)
+        if variant is None:
+            raise
+        raise CheckpointError(f'{variant}\n{error}') from error
+
+
+def _fit(network: nn.Module, found: Found, fresh: Sequence[str]) -> Fitted:
     prefix = TIMM_PREFIX if all(k.startswith(TIMM_PREFIX) for k in network.state_dict()) else ''
     wanted = {key.removeprefix(prefix): value for key, value in network.state_dict().items()}
     fixed = fixed_tensors(network, prefix)
