@@ -3,11 +3,11 @@
 from typing import NamedTuple, Optional
 
 from .architecture import Architecture, SwinArchitecture, ViTArchitecture
-from .download import local_file
 from .errors import CheckpointError
 from .heads import heads_in
-from .reading import read_checkpoint
-from .releases import Found, find_backbone
+from .opening import open_backbone
+from .releases import Found
+from .variants import variant_of
 
 
 class Description(NamedTuple):
@@ -36,10 +36,10 @@ def describe(checkpoint: str, heads: Optional[int] = None) -> Description:
     Raises:
         CheckpointError: unreadable, or no Swin or ViT in it that is known.
     """
-    file = local_file(checkpoint)
-    content = read_checkpoint(file.path)
-    found = find_backbone(content)
-    meta = content.get('meta') if isinstance(content.get('meta'), dict) else {}
+    found, sha256, meta = open_backbone(checkpoint)
+    variant = variant_of(found.inside)
+    if variant is not None:
+        raise CheckpointError(f'{checkpoint}: {variant}')
     if found.naming is None:
         raise CheckpointError(f'{checkpoint} holds neither a Swin nor a ViT in a known naming; '
                               f'its first keys are {", ".join(list(found.state)[:6])}.')
@@ -48,4 +48,4 @@ def describe(checkpoint: str, heads: Optional[int] = None) -> Description:
     else:
         evidence = heads_in(found.state, found.naming, meta)
         architecture = ViTArchitecture.of(found.state, heads or (evidence and evidence.heads))
-    return Description(found, file.sha256, architecture, meta)
+    return Description(found, sha256, architecture, meta)

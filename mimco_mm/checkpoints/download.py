@@ -17,6 +17,7 @@ from filelock import FileLock
 from torch.hub import tqdm
 
 from .errors import CheckpointError
+from .folders import parts_of, weights_file
 from .reading import is_web_page
 
 # As OpenMMLab and torchvision name their files: what follows the last dash begins the sha256,
@@ -39,7 +40,7 @@ def local_file(checkpoint: str, sha256: Optional[str] = None, if_missing: str = 
     machine with the same folder too.
 
     Args:
-        checkpoint: a path, or an http, https or file URL.
+        checkpoint: a path, of a folder of the Hugging Face hub too, or an http, https or file URL.
         sha256: what the file's sha256 must begin with, if it is known. For a URL without one, the
             hash in the file's name counts (``...-08bc52f7.pth``).
         if_missing: what the error is to say where there is no such file.
@@ -52,10 +53,11 @@ def local_file(checkpoint: str, sha256: Optional[str] = None, if_missing: str = 
         file, mend = downloaded(checkpoint), 'Delete it to download it again.'
         in_name = HASH_IN_NAME.search(file.name)
         sha256 = sha256 or (in_name[1] if in_name else None)
+    file = weights_file(file)
     if not file.is_file():
         raise CheckpointError(f'No such checkpoint file: {file} (seen from {Path.cwd()}). '
                               f'{if_missing}'.rstrip())
-    found = sha256_of(file)
+    found = sha256_of(*parts_of(file))
     if sha256 and not found.startswith(sha256.lower()):
         raise CheckpointError(f'{file} has the sha256 {found}, expected {sha256}: it is another '
                               f'file, or a damaged one. {mend}')
@@ -135,9 +137,10 @@ def umask() -> int:
     return mask
 
 
-def sha256_of(file: Path) -> str:
+def sha256_of(*files: Path) -> str:
     digest = hashlib.sha256()
-    with open(file, 'rb') as content:
-        for block in iter(lambda: content.read(1 << 20), b''):
-            digest.update(block)
+    for file in files:
+        with open(file, 'rb') as content:
+            for block in iter(lambda: content.read(1 << 20), b''):
+                digest.update(block)
     return digest.hexdigest()

@@ -10,6 +10,7 @@ from .errors import CheckpointError
 from .namings import NAMINGS, StateDict, naming_of
 from .positions import is_embedding, is_sincos, resize_positions
 from .releases import Found
+from .variants import variant_of
 
 # Learned for pre-training only; a backbone that reads no masks has no place for it.
 MASK_TOKEN = 'mask_token'
@@ -48,6 +49,16 @@ def fit(network: nn.Module, found: Found, fresh: Sequence[str]) -> Fitted:
     Raises:
         CheckpointError: it is not exactly this network.
     """
+    try:
+        return _fit(network, found, fresh)
+    except CheckpointError as error:
+        variant = variant_of(found.inside)
+        if variant is None:
+            raise
+        raise CheckpointError(f'{variant}\n{error}') from error
+
+
+def _fit(network: nn.Module, found: Found, fresh: Sequence[str]) -> Fitted:
     prefix = TIMM_PREFIX if all(k.startswith(TIMM_PREFIX) for k in network.state_dict()) else ''
     wanted = {key.removeprefix(prefix): value for key, value in network.state_dict().items()}
     fixed = fixed_tensors(network, prefix)
@@ -66,7 +77,7 @@ def fit(network: nn.Module, found: Found, fresh: Sequence[str]) -> Fitted:
     left_out = [key for key in state.keys() - wanted.keys()
                 if key == MASK_TOKEN or FINAL_NORM.match(key)]
     state = {key: value for key, value in state.items() if key not in left_out}
-    state, resized = resize_positions(state, wanted, fixed)
+    state, resized = resize_positions(state, wanted, fixed, found.geometric)
     missing = wanted.keys() - state.keys()
     kept = sorted(key for key in missing if key.startswith(tuple(fresh)))
     # Not every library saves what it computes.

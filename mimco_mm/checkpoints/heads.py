@@ -5,6 +5,7 @@ from typing import NamedTuple, Optional
 from torch import nn
 
 from .errors import CheckpointError
+from .folders import CONFIG
 from .namings import MMPretrainViT, Naming, StateDict
 from .positions import SHARED_BIAS, is_sincos
 
@@ -12,6 +13,10 @@ from .positions import SHARED_BIAS, is_sincos
 PUBLISHED = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16, 1408: 16, 1536: 24}
 # MoCo v3's ViT-S has 12 heads where all others have 6.
 MOCO_V3 = {384: 12, 768: 12, 1024: 16}
+
+# Where files and configs state it, and how that is told.
+STATED = (('backbone', 'num_heads', 'its meta says so'),
+          (CONFIG, 'num_attention_heads', f'its {CONFIG} says so'))
 
 
 class Evidence(NamedTuple):
@@ -21,11 +26,15 @@ class Evidence(NamedTuple):
 
 def heads_in(state: StateDict, naming: Optional[Naming],
              meta: Optional[dict]) -> Optional[Evidence]:
-    """How many heads the ViT in a file has (in mmpretrain's names), as far as it can be told."""
-    about = meta.get('backbone') if isinstance(meta, dict) else None
-    stated = about.get('num_heads') if isinstance(about, dict) else None
-    if isinstance(stated, int):
-        return Evidence(stated, 'its meta says so')
+    """How many heads the ViT in a file has (in mmpretrain's names), as far as it can be told.
+
+    ``meta`` is what is said of it, see ``Opened``.
+    """
+    for part, key, reason in STATED:
+        about = (meta or {}).get(part)
+        stated = about.get(key) if isinstance(about, dict) else None
+        if isinstance(stated, int):
+            return Evidence(stated, reason)
     if naming is None or naming.family != 'ViT' or 'cls_token' not in state:
         return None
     if SHARED_BIAS in state:

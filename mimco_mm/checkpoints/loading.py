@@ -2,12 +2,10 @@ from typing import Optional, Sequence
 
 from torch import nn
 
-from .download import local_file
 from .errors import CheckpointError
 from .fitting import fit
 from .heads import check_heads, heads_in
-from .reading import read_checkpoint
-from .releases import find_backbone
+from .opening import open_backbone
 from .report import LoadReport
 
 
@@ -27,7 +25,7 @@ def load_backbone(network: nn.Module,
 
     Args:
         network: a backbone, initialised, so that its fixed tensors have their values.
-        checkpoint: path or URL.
+        checkpoint: path of a file or of a folder of the Hugging Face hub, or a file's URL.
         config_key: the config key that names the checkpoint, for the error messages.
         sha256: what the file's sha256 must begin with, if it is known.
         if_missing: what the error is to say where there is no such file, e.g. how to make it.
@@ -40,11 +38,9 @@ def load_backbone(network: nn.Module,
             another number of heads.
     """
     try:
-        file = local_file(checkpoint, sha256, if_missing)
-        content = read_checkpoint(file.path)
-        found = find_backbone(content)
+        found, digest, meta = open_backbone(checkpoint, sha256, if_missing)
         fitted = fit(network, found, fresh)
-        check_heads(network, heads_in(found.state, found.naming, content.get('meta')))
+        check_heads(network, heads_in(found.state, found.naming, meta))
     except CheckpointError as error:
         raise CheckpointError(f'Cannot load {type(network).__name__} from '
                               f'`{config_key}`={str(checkpoint)!r}:\n{error}') from error
@@ -52,7 +48,7 @@ def load_backbone(network: nn.Module,
     parameters = {name: value.numel() for name, value in network.named_parameters()}
     return LoadReport(
         checkpoint=str(checkpoint),
-        sha256=file.sha256,
+        sha256=digest,
         release=found.release,
         naming=found.naming.name if found.naming else 'named as in the network',
         matched=len(fitted.state),

@@ -7,6 +7,7 @@ import torch
 from mmpretrain.models.utils import build_2d_sincos_position_embedding, resize_pos_embed
 
 from .errors import CheckpointError
+from .geometric import geometric_weights
 from .namings import StateDict
 
 # Learned tables over positions, whose length follows the image or window size: (1, L, C) or
@@ -46,13 +47,14 @@ def is_sincos(embedding: torch.Tensor) -> bool:
     return torch.allclose(embedding.float(), formula.to(embedding.device), atol=1e-3)
 
 
-def resize_positions(state: StateDict, wanted: StateDict,
-                     fixed: set[str]) -> Tuple[StateDict, list[str]]:
+def resize_positions(state: StateDict, wanted: StateDict, fixed: set[str],
+                     geometric: bool = False) -> Tuple[StateDict, list[str]]:
     """Resize the position tables of ``state`` to those of ``wanted``, where sizes differ.
 
     Embeddings and bias tables are interpolated bicubically on their grids, as Swin's and DeiT's
-    own code does. Tensors that the network has ``fixed`` by a formula are left to it, once the
-    file's are known to follow the same one.
+    own code does; bias tables by SimMIM's rule where ``geometric`` says so. Tensors that the
+    network has ``fixed`` by a formula are left to it, once the file's are known to follow the same
+    one.
 
     Returns:
         The new state dict, and a line for each kind of tensor that was resized.
@@ -69,7 +71,8 @@ def resize_positions(state: StateDict, wanted: StateDict,
             state[name], note = resize_embedding(value, target.shape[1], name)
             resized[note] = name
         elif is_bias_table(name) and value.shape[-1] == target.shape[-1]:
-            state[name], note = resize_bias_table(value, target.shape[0], name)
+            state[name], note = resize_bias_table(value, target.shape[0], name,
+                                                   geometric)
             resized[note] = BIAS_TABLE
     return state, [f'{name} {note}' for note, name in resized.items()]
 
@@ -83,16 +86,21 @@ def resize_embedding(value: torch.Tensor, length: int, name: str) -> Tuple[torch
     return value, f'{source} x {source} -> {target} x {target}'
 
 
-def resize_bias_table(value: torch.Tensor, length: int, name: str) -> Tuple[torch.Tensor, str]:
+def resize_bias_table(value: torch.Tensor, length: int, name: str,
+                      geometric: bool) -> Tuple[torch.Tensor, str]:
     """A table ((2 w - 1)^2, heads) for windows of side w; BEiT's has 3 more rows at its end."""
     (source, extra), (target, wanted_extra) = table_side(value.shape[0]), table_side(length)
     if source is None or target is None or extra != wanted_extra:
         raise CheckpointError(f'{name} has {value.shape[0]} rows in the file and {length} in the '
                               'network: these are not tables of two square windows.')
     grid = value[:len(value) - extra].T.reshape(1, -1, source, source)
-    grid = torch.nn.functional.interpolate(grid.float(), (target, target), mode='bicubic')
+    if geometric:
+        weights = geometric_weights(source, target)
+        grid = weights @ grid.double() @ weights.T
+    else:
+        grid = torch.nn.functional.interpolate(grid.float(), (target, target), mode='bicubic')
     table = grid.flatten(2)[0].T.to(value.dtype)
-    note = f'window {(source + 1) // 2} -> {(target + 1) // 2}'
+    note = f'window {(source + 1) // 2} -> {(target + 1) // 2}' + ', geometrically' * geometric
     return torch.cat((table, value[len(value) - extra:])), note
 
 

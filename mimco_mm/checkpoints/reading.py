@@ -8,13 +8,15 @@ from pickle import UnpicklingError
 from typing import Any, Optional
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from .errors import CheckpointError
+from .folders import is_index, shards, weights_file
 
 # More foreign classes than any known checkpoint holds (mmengine's run state has about ten).
 MAX_FOREIGN_CLASSES = 64
+# How many missing tensors an error names.
+SHOWN = 6
 
 
 class Inert:
@@ -44,31 +46,53 @@ class InertMapping:
 
 
 def read_checkpoint(path: str) -> dict:
-    """The content of a checkpoint file (PyTorch's or safetensors), on the CPU.
+    """The content of a checkpoint (PyTorch's or safetensors), on the CPU.
 
     Only tensors and plain containers are rebuilt (``weights_only=True``). Any other class that the
     file names, such as mmengine's HistoryBuffer or argparse's Namespace, becomes an inert stand-in.
 
+    Args:
+        path: of a file, whatever its ending, of an index of several, or of a folder with either as
+            the Hugging Face hub has them.
+
     Raises:
         CheckpointError: no such file, or not a checkpoint that can be read safely.
     """
-    file = Path(str(path)).expanduser()
+    file = weights_file(Path(str(path)).expanduser())
     if not file.is_file():
         raise CheckpointError(f'No such checkpoint file: {file} (seen from {Path.cwd()}).')
-    if file.suffix == '.safetensors':
-        content = _read_safetensors(file)
-    else:
-        content = _read_torch(file)
+    return _read_shards(file) if is_index(file) else _read_file(file)
+
+
+def _read_shards(index: Path) -> dict:
+    content = {}
+    for part, names in shards(index).items():
+        tensors = _read_file(part)
+        missing = names - tensors.keys()
+        if missing:
+            raise CheckpointError(f'{part} lacks {len(missing)} tensors that {index.name} says are '
+                                  f'in it: {", ".join(sorted(missing)[:SHOWN])}.')
+        content.update(tensors)
+    return content
+
+
+def _read_file(file: Path) -> dict:
+    content = _read_safetensors(file) if _of_safetensors(file) else _read_torch(file)
     if not isinstance(content, dict):
         raise CheckpointError(f'{file} holds a {type(content).__name__}; expected a dict of '
                               'tensors, or one with such a dict under `state_dict` or `model`.')
     return content
 
 
+def _of_safetensors(file: Path) -> bool:
+    """Whether a file begins as safetensors do: 8 bytes with the length of the JSON that follows."""
+    return _start(file)[8:9] == b'{'
+
+
 def _read_safetensors(file: Path) -> dict:
     try:
         return load_file(file)
-    except SafetensorError as error:
+    except Exception as error:  # a type of numbers that this torch lacks raises anything
         raise CheckpointError(_complaint(file, error)) from error
 
 
@@ -113,16 +137,24 @@ def _complaint(file: Path, error: Exception) -> str:
     blocked = re.search(r'GLOBAL (\S+) whose module', str(error))
     if blocked:
         return f'{file} cannot be read safely: to unpickle it is to call {blocked[1]}.'
-    with file.open('rb') as content:
-        start = content.read(32)
-    return (f'{file} ({file.stat().st_size} bytes, the first are {start}) is no checkpoint of '
+    start = _start(file)
+    return (f'{file} ({file.stat().st_size} bytes, the first are {start[:32]}) is no checkpoint of '
             f'PyTorch or safetensors, or a truncated or damaged one ({type(error).__name__}).'
             f'{_likely_cause(file, start)}')
+
+
+def _start(file: Path) -> bytes:
+    with file.open('rb') as content:
+        return content.read(64)
 
 
 def _likely_cause(file: Path, start: bytes) -> str:
     if is_web_page(start):
         return ' It is a web page: the link led to a page about the file, or to an error message.'
+    if start.startswith(b'version https://git-lfs'):
+        return ' It is a pointer of Git LFS in place of the file: get that by `git lfs pull`.'
+    if start.lstrip()[:1] == b'{':
+        return ' It is JSON, which holds no weights: give the file, or the folder, of the weights.'
     names = _names_in_zip(file)
     if _of_torchscript(names):
         return (' It is a TorchScript archive, which holds a program: take the weights of this '

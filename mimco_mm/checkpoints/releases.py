@@ -6,14 +6,20 @@ import torch
 
 from .errors import CheckpointError
 from .namings import Naming, StateDict, naming_of
+from .reading import Inert
+from .tensors import ordinary
 
 
 class Release(NamedTuple):
-    """A kind of checkpoint: its backbone has ``prefix``; ``mark`` begins another of its tensors."""
+    """A kind of checkpoint: its backbone has ``prefix``; ``mark`` begins another of its tensors.
+
+    ``geometric``: its authors resize relative position bias tables geometrically.
+    """
 
     name: str
     prefix: str
     mark: str = ''
+    geometric: bool = False
 
 
 # The first that fits is taken. Of several encoders it names the one that is used downstream: the
@@ -21,12 +27,14 @@ class Release(NamedTuple):
 RELEASES = (
     Release('MoBY', 'encoder.', 'encoder_k.'),
     Release('MoCo v3', 'base_encoder.', 'momentum_encoder.'),
-    Release('SimMIM', 'encoder.', 'decoder.'),
+    Release('SimMIM', 'encoder.', 'decoder.', geometric=True),
     Release('timm model in an algorithm', 'backbone.timm_model.'),
     Release('algorithm or classifier', 'backbone.'),
     Release('CLIP', 'visual.'),
+    Release('SimMIM of transformers', 'swin.', 'decoder.', geometric=True),
     Release('model of transformers', 'vit.'),
     Release('model of transformers', 'swin.'),
+    Release('model of transformers', 'dinov2.'),
     Release('timm model in mmpretrain', 'timm_model.'),
     Release('bare backbone', ''),
 )
@@ -43,6 +51,7 @@ class Found(NamedTuple):
         state: its tensors, in mmpretrain's names.
         left_out: tensors beside them that belong to no backbone.
         inside: all tensors that lay there, under the file's names.
+        geometric: how its bias tables are resized, see ``Release``.
     """
 
     release: str
@@ -50,30 +59,45 @@ class Found(NamedTuple):
     state: StateDict
     left_out: list[str]
     inside: StateDict
+    geometric: bool
 
 
 def find_backbone(checkpoint: dict) -> Found:
     """The backbone in the content of a checkpoint file.
 
     Raises:
-        CheckpointError: there are no tensors in it.
+        CheckpointError: there are no tensors in it, or not the values of one.
     """
     wrapper = next((key for key in WRAPPERS if isinstance(checkpoint.get(key), dict)), None)
     content = checkpoint[wrapper] if wrapper else checkpoint
     state = {str(key): value for key, value in content.items()
              if isinstance(value, torch.Tensor)}
     if not state:
-        raise CheckpointError(f'No tensors in it; its keys are {sorted(map(str, checkpoint))}. '
-                              'Expected the weights of a network, under `state_dict`, `model`, '
-                              '`teacher`, or by themselves.')
+        raise CheckpointError(f'{_instead(checkpoint)} Expected the weights of a network, under '
+                              '`state_dict`, `model`, `teacher`, or by themselves.')
     state = {key.removeprefix('module.'): value for key, value in state.items()}
     release = next(release for release in RELEASES if has(state, release))
-    inside = {key.removeprefix(release.prefix): value for key, value in state.items()
-              if key.startswith(release.prefix)}
+    inside = {key.removeprefix(release.prefix): ordinary(key, value)
+              for key, value in state.items() if key.startswith(release.prefix)}
     naming = naming_of(inside)
     contents = naming.read(inside) if naming else (inside, [])
     branch = ', branch teacher of a self-distillation' if wrapper == 'teacher' else ''
-    return Found(release.name + branch, naming, *contents, inside)
+    return Found(release.name + branch, naming, *contents, inside, release.geometric)
+
+
+def _instead(checkpoint: dict) -> str:
+    """What a file without weights in their place holds."""
+    elsewhere = [str(key) for key, value in checkpoint.items() if isinstance(value, dict)
+                 and any(isinstance(part, torch.Tensor) for part in value.values())]
+    pickled = [f'{key} (a {type(value).__name__})' for key, value in checkpoint.items()
+               if isinstance(value, Inert)]
+    if elsewhere:
+        return (f'No tensors where a network has them, but under {", ".join(elsewhere)}: save what '
+                'is meant by itself.')
+    if pickled:
+        return (f'No tensors in it, but pickled objects: {", ".join(pickled)}. These are not '
+                'unpickled: save the `state_dict()` of the network.')
+    return f'No tensors in it; its keys are {sorted(map(str, checkpoint))}.'
 
 
 def has(names: Iterable[str], release: Release) -> bool:

@@ -18,6 +18,7 @@ from ..errors import ConfigError
 from ..models.acceleration import accelerate, compile_blocks
 from ..models.utils import convert_sync_batchnorm_to_cpu
 from ..version import __version__
+from .batch_statistics import guard_batch_norms
 from .hooks import ProgressBarHook
 from .quiet_log import is_wanted
 from .sharding import check_shardable, gathered_states, shard
@@ -138,4 +139,5 @@ class PretrainRunner(Runner):
                 f'of {loop.dataloader.batch_size} on each of {self.world_size} ranks: take a '
                 'smaller `--batch-size` (`train_dataloader.batch_size`), or look where `--data` '
                 '(`train_dataloader.dataset.data_root`) leads.')
+        guard_batch_norms(self.model)
         return loop

@@ -76,7 +76,7 @@ def titled(checkpoints: Sequence[str]) -> Dict[str, str]:
 
 def _split(text: str) -> Tuple[str, str]:
     title, equals, path = text.partition('=')
-    if not equals or '/' in title or Path(text).is_file():  # a path that may have = in it
+    if not equals or '/' in title or Path(text).exists():  # a path that may have = in it
         return '', text
     return title, path
 

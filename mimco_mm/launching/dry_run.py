@@ -14,7 +14,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from ..engine.training_images import first_batch
 
 GIB = 2**30
-PROBED = 2  # images: the fewest that a batch norm takes
+PROBED = 2  # images at most: the fewest that a batch norm takes
 
 
 class DryRunOver(Exception):
@@ -77,7 +77,8 @@ def fixed_memory(model: nn.Module) -> int:
 
 def saved_for_backward(runner: Runner, model: nn.Module) -> float:
     """Bytes that one image's step saves for the backward pass."""
-    inputs, samples = first_batch(runner.cfg, model.data_preprocessor, PROBED, runner.seed or 0)
+    count = min(PROBED, runner.train_dataloader.batch_size)
+    inputs, samples = first_batch(runner.cfg, model.data_preprocessor, count, runner.seed or 0)
     weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
     seen: Set[int] = set()
     total = 0
@@ -96,7 +97,7 @@ def saved_for_backward(runner: Runner, model: nn.Module) -> float:
     with saved_tensors_hooks(pack, lambda tensor: tensor):
         with runner.optim_wrapper.optim_context(model):
             model(inputs, samples, mode='loss')
-    return total / PROBED
+    return total / count
 
 
 def nbytes(tensor: torch.Tensor) -> int:

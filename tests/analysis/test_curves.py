@@ -49,6 +49,27 @@ def test_read__a_line_that_is_not_finished_is_left_out(tmp_path):
     assert [line['step'] for line in read_scalars(tmp_path)] == [1, 2]
 
 
+@pytest.mark.parametrize('line', [
+    b'{"loss": 3.0, "st', b'{"loss": 1.0, "step": 2}{"loss": 1.0, "step": 3}', b'\0' * 40,
+    b'\xff\xfe{"loss": 1.0}', b'[1, 2]', b'null', b'', b'{"loss": 1.0}',
+    b'{"loss": 1.0, "step": null}', b'{"loss": "high", "step": 2}'])
+def test_read__a_damaged_line_is_left_out_and_told(tmp_path, line):
+    write_log(tmp_path, '20260101_000000', train_line(1, 1.))
+    file = tmp_path / '20260101_000000/vis_data/scalars.json'
+    whole = file.read_bytes()
+    file.write_bytes(whole + line + b'\n' + json.dumps(train_line(3, 3.)).encode() + b'\n')
+    damaged: list = []
+    assert [line['step'] for line in read_scalars(tmp_path, damaged)] == [1, 3]
+    assert damaged == [f'{file}, line 2']
+    assert [line['step'] for line in read_scalars(tmp_path)] == [1, 3]
+
+
+def test_read__not_a_number_is_a_value(tmp_path):
+    write_log(tmp_path, '20260101_000000', train_line(1, float('nan')), train_line(2, 2.))
+    damaged: list = []
+    assert len(read_scalars(tmp_path, damaged)) == 2 and damaged == []
+
+
 def test_read__a_folder_without_a_run_gives_nothing(tmp_path):
     assert read_scalars(tmp_path) == []
 

@@ -77,6 +77,16 @@ def transformers_vit() -> dict:
             for key, value in state.items()}
 
 
+def transformers_dinov2() -> dict:
+    names = {'patch_embed.proj': 'embeddings.patch_embeddings.projection',
+             'attn.proj': 'attention.output.dense', 'ls1.gamma': 'layer_scale1.lambda1',
+             'ls2.gamma': 'layer_scale2.lambda1', 'cls_token': 'embeddings.cls_token',
+             'pos_embed': 'embeddings.position_embeddings', 'blocks.': 'encoder.layer.'}
+    state = split_qkv(vit.random_vit(layer_scale=True), names, 'attention.attention')
+    return {f'layer{key}' if key.startswith('norm.') else key: value
+            for key, value in state.items()}
+
+
 def mmseg_vit() -> dict:
     """mmpretrain's names with torch's attention."""
     state = vit.vit_to_mmpretrain(vit.random_vit())
@@ -101,6 +111,7 @@ STATES = {
     'timm ViT, layer scale': random_vit(layer_scale=True),
     'timm ViT, SimMIM': vit.random_simmim_vit,
     'transformers ViT': transformers_vit,
+    'transformers DINOv2': transformers_dinov2,
     'mmseg ViT': mmseg_vit,
     'CLIP ViT': clip_vit,
 }
@@ -148,6 +159,7 @@ def test_naming__read_undoes_write(naming):
     ('official Swin', plain_swin), ('timm Swin', plain_swin), ('transformers Swin', plain_swin),
     ('timm ViT, layer scale', plain_vit),
     ('transformers ViT', lambda: vit.vit_to_mmpretrain(vit.random_vit())),
+    ('transformers DINOv2', plain_vit),
     ('mmseg ViT', lambda: vit.vit_to_mmpretrain(vit.random_vit())),
 ])
 def test_naming__read_gives_mmpretrains_tensors(case, expected):
@@ -183,8 +195,8 @@ def test_naming__final_norm_of_mmpretrains_swin_may_have_no_number():
     ('official Swin', 'layers.0.blocks.0.odd.weight'), ('timm Swin', 'layers.2.odd'),
     ('transformers Swin', 'encoder.odd'), ('mmpretrain Swin', 'stages.0.odd'),
     ('timm ViT', 'blocks.0.attn.k_norm.weight'), ('transformers ViT', 'embeddings.odd'),
-    ('mmseg ViT', 'layers.0.attn.attn.odd'), ('mmpretrain ViT', 'cls_token_2'),
-    ('CLIP ViT', 'proj_2.weight')])
+    ('transformers DINOv2', 'encoder.layer.0.odd'), ('mmseg ViT', 'layers.0.attn.attn.odd'),
+    ('mmpretrain ViT', 'cls_token_2'), ('CLIP ViT', 'proj_2.weight')])
 def test_load_backbone__unknown_tensor_is_refused_by_its_name(tmp_path, case, key):
     state = {**STATES[case](), key: torch.ones(2)}
     if case == 'CLIP ViT':
@@ -192,7 +204,7 @@ def test_load_backbone__unknown_tensor_is_refused_by_its_name(tmp_path, case, ke
     torch.save(state, tmp_path / 'odd.pth')
     network = MODELS.build(SWIN if 'Swin' in case else dict(
         VIT, pre_norm=case == 'CLIP ViT',
-        layer_scale_init_value=0.1 if case == 'mmpretrain ViT' else 0.))
+        layer_scale_init_value=0.1 if case in ('mmpretrain ViT', 'transformers DINOv2') else 0.))
     with pytest.raises(CheckpointError, match=r'1 tensors unexpected: (\S+)\n') as error:
         load_backbone(network, str(tmp_path / 'odd.pth'), config_key='checkpoint')
     assert key.rpartition('.')[2] in str(error.value)

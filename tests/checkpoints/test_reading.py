@@ -59,6 +59,10 @@ def write_lfs_pointer(path):
     path.write_text('version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n')
 
 
+def write_json(path):
+    path.write_text('{"model_type": "dinov2"}')
+
+
 def write_other_zip(path):
     with zipfile.ZipFile(path, 'w') as archive:
         archive.writestr('readme.txt', 'no tensors here')
@@ -78,7 +82,7 @@ def write_tensor(path):
 
 @pytest.mark.parametrize('write, reason', [
     (write_missing, 'No such checkpoint file'),
-    (write_directory, 'No such checkpoint file'),
+    (write_directory, 'is a folder without weights.*It holds nothing: give the file that is'),
     (write_empty, '0 bytes.* is no checkpoint of PyTorch or safetensors'),
     (write_truncated, 'is no checkpoint of PyTorch or safetensors, or a truncated'),
     (write_truncated_legacy, 'is no checkpoint of PyTorch or safetensors, or a truncated'),
@@ -86,7 +90,8 @@ def write_tensor(path):
     (write_xml, 'is no checkpoint of PyTorch or safetensors.* It is a web page'),
     (write_torchscript, 'is no checkpoint.* It is a TorchScript archive, which holds a program: '
         'take the weights of this network as a state dict, e.g. in safetensors'),
-    (write_lfs_pointer, 'is no checkpoint of PyTorch or safetensors'),
+    (write_lfs_pointer, 'is no checkpoint of PyTorch or safetensors.* a pointer of Git LFS'),
+    (write_json, 'is no checkpoint of PyTorch or safetensors.* It is JSON, which holds no weights'),
     (write_other_zip, 'is no checkpoint.* It is an ordinary zip archive, of readme.txt: unpack it'),
     (write_plain_pickle, 'is no checkpoint of PyTorch or safetensors'),
     (write_list, 'holds a list; expected a dict'),
@@ -236,6 +241,27 @@ def test_read_checkpoint__safetensors(tmp_path):
     assert content.keys() == state.keys()
     for key, value in content.items():
         assert torch.equal(value, state[key]) and value.dtype == state[key].dtype
+
+
+@pytest.mark.parametrize('name', ['a.pth', 'a.bin', 'a.ckpt', 'a'])
+def test_read_checkpoint__safetensors_under_another_ending(tmp_path, name):
+    save_file({'a.weight': torch.ones(50, 60)}, tmp_path / name)
+    assert read_checkpoint(str(tmp_path / name))['a.weight'].shape == (50, 60)
+
+
+@pytest.mark.parametrize('zipped', [True, False])
+def test_read_checkpoint__pytorchs_file_under_the_ending_of_safetensors(tmp_path, zipped):
+    path = tmp_path / 'a.safetensors'
+    torch.save(checkpoint(), path, _use_new_zipfile_serialization=zipped)
+    assert torch.equal(read_checkpoint(str(path))['state_dict']['layer.weight'],
+                       checkpoint()['state_dict']['layer.weight'])
+
+
+def test_read_checkpoint__safetensors_of_a_type_that_torch_lacks(tmp_path):
+    header = b'{"a":{"dtype":"F3","shape":[1],"data_offsets":[0,1]}}'
+    (tmp_path / 'a.safetensors').write_bytes(len(header).to_bytes(8, 'little') + header + b'\0')
+    with pytest.raises(CheckpointError, match='is no checkpoint of PyTorch or safetensors'):
+        read_checkpoint(str(tmp_path / 'a.safetensors'))
 
 
 @pytest.mark.parametrize('length', [0, 4, 8, 60, -1])

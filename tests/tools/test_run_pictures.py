@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,21 @@ def test_curves__wrong_use_is_explained(tmp_path, capsys):
     file.write_text('{"loss": 1.0, "epoch": 1, "step": 1}\n')
     assert 'draw over iterations' in error(capsys, 'curves', tmp_path, '--x', 'epoch')
     assert 'from 1 up, got 0' in error(capsys, 'curves', tmp_path, '--smooth', 0)
+
+
+def test_curves__damaged_lines_are_left_out_and_counted(tmp_path):
+    """As a user types it."""
+    file = tmp_path / 'run' / '2026' / 'vis_data' / 'scalars.json'
+    file.parent.mkdir(parents=True)
+    file.write_text('{"loss": 1.0, "epoch": 1, "step": 1}\n{"loss": 0.9, "ep\n' + '\0\n' * 4
+                    + '{"loss": 0.5, "epoch": 1, "step": 3}\n')
+    done = subprocess.run([sys.executable, TOOLS / 'curves.py', tmp_path / 'run'], text=True,
+                          capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert 'run: 2 logged steps, 1 to 3' in done.stdout
+    assert '5 damaged lines of the log are left out' in done.stderr
+    assert f'{file}, line 2; {file}, line 3; {file}, line 4 and 2 more' in done.stderr
+    assert (tmp_path / 'run' / 'curves.png').is_file()
 
 
 def test_curves__runs_of_one_name_are_told_apart_by_their_paths(tmp_path, capsys):

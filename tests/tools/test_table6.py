@@ -29,7 +29,10 @@ def files(tmp_path):
 
 
 class Runs:
-    """Stands in for subprocess.run: a run logs two epochs, of 70 + its number and of 60 %."""
+    """Stands in for subprocess.run: a run logs two epochs, of 70 + its number and of 60 %.
+
+    A line between them is damaged, as a full disk leaves it.
+    """
 
     def __init__(self):
         self.commands, self.code = [], 0
@@ -39,8 +42,10 @@ class Runs:
         self.commands.append(command)
         log = Path(command[command.index('--work-dir') + 1]) / '2025' / 'vis_data'
         log.mkdir(parents=True, exist_ok=True)
-        lines = [{'accuracy/top1': 70. + len(self.commands)}, {'loss': 1.}, {'accuracy/top1': 60.}]
-        (log / 'scalars.json').write_text('\n'.join(map(json.dumps, lines)))
+        lines = [{'accuracy/top1': 70. + len(self.commands), 'step': 1}, {'loss': 1., 'step': 9},
+                 {'accuracy/top1': 60., 'step': 2}]
+        (log / 'scalars.json').write_text('{"loss": 2.\n'.join(
+            f'{json.dumps(line)}\n' for line in lines))
         return subprocess.CompletedProcess(command, self.code)
 
 

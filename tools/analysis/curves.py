@@ -34,11 +34,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def read_runs(folders: list[Path]) -> dict[str, list[dict]]:
     """Title -> scalars; the folder's name is the title, or its path where names repeat."""
-    from mimco_mm.analysis import read_scalars
+    from mimco_mm.analysis.scalars import describe_damage, read_scalars
     names = [folder.resolve().name for folder in folders]
     runs = {}
     for folder, name in zip(folders, names):
-        scalars = read_scalars(folder)
+        damaged: list[str] = []
+        scalars = read_scalars(folder, damaged)
+        if damaged:
+            print(f'warning: {folder}: {describe_damage(damaged)}', file=sys.stderr)
         if not scalars:
             sys.exit(f'error: {folder} holds no scalars of a training run: expected them in '
                      f'{folder}/*/vis_data/scalars.json, where tools/train.py writes them '

@@ -10,7 +10,6 @@ Example:
 """
 
 import argparse
-import hashlib
 import json
 import os
 import shlex
@@ -19,6 +18,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
+    sys.path.insert(0, str(ROOT))
 
 # Network -> (drop path rate, layer decay): top-1 accuracy in percent (paper, Table 6)
 TABLE_6 = {
@@ -46,8 +47,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
                         help='more options of every run, e.g. optim_wrapper.optimizer.lr=8e-4')
     args = parser.parse_args(argv)
-    for name, path in (('CONFIG', args.config), ('CHECKPOINT', args.checkpoint)):
-        if '://' not in path and not args.dry_run and not Path(path).is_file():
+    for name, path, there in (('CONFIG', args.config, Path.is_file),
+                              ('CHECKPOINT', args.checkpoint, Path.exists)):  # or a hub's folder
+        if '://' not in path and not args.dry_run and not there(Path(path)):
             parser.error(f'{name}: there is no file {path} (looked in {Path.cwd()})')
     network = Path(args.config).stem
     if args.pairs is None:
@@ -91,8 +93,12 @@ def environment() -> dict:
 
 def best_accuracy(folder: Path) -> float | None:
     """The highest top-1 accuracy that a run logged after an epoch, which is what iBOT reports."""
-    found = [json.loads(line).get(METRIC) for file in sorted(folder.glob('*/vis_data/scalars.json'))
-             for line in file.read_text().splitlines()]
+    from mimco_mm.analysis.scalars import describe_damage, log_lines
+    damaged: list[str] = []
+    found = [scalars.get(METRIC) for file in sorted(folder.glob('*/vis_data/scalars.json'))
+             for scalars in log_lines(file, damaged)]
+    if damaged:
+        print(f'warning: {describe_damage(damaged)}', file=sys.stderr)
     return max((value for value in found if value is not None), default=None)
 
 
@@ -124,14 +130,6 @@ def run(args: argparse.Namespace) -> dict:
     return results
 
 
-def sha256_of(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        for block in iter(lambda: file.read(2**20), b''):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def main() -> None:
     args = parse_args()
     if args.dry_run:
@@ -145,14 +143,14 @@ def main() -> None:
         expected = paper.get((drop_path, decay))
         print(f'{drop_path:10g}{decay:13g}{value:10.2f}'
               + (f'{expected:8.2f}' if expected else f'{"-":>8}'))
-    file = Path(args.checkpoint)
+    from mimco_mm.checkpoints.download import local_file
     out = args.work_dir / 'results.json'
     partial = out.with_suffix('.partial')
     partial.write_text(json.dumps(dict(
         benchmark='table6',
         config=args.config,
         checkpoint=args.checkpoint,
-        checkpoint_sha256=sha256_of(file) if file.is_file() else None,
+        checkpoint_sha256=local_file(args.checkpoint).sha256,
         command=shlex.join([sys.executable, *sys.argv]),
         results={f'drop_path={drop_path:g} layer_decay={decay:g}': value
                  for (drop_path, decay), value in results.items()}), indent=2) + '\n')

@@ -4,11 +4,12 @@ from typing import Optional
 
 from .naming import Contents, Naming, StateDict
 from .swin import MMPretrainSwin, OfficialSwin, TimmSwin, TransformersSwin
+from .transformers_dinov2 import TransformersDINOv2
 from .vit import CLIPViT, MMPretrainViT, MMSegViT, TimmViT, TransformersViT
 
 # The first that fits is taken. An official Swin has timm's mark as well, so it comes first.
 NAMINGS = (MMPretrainSwin(), OfficialSwin(), TimmSwin(), TransformersSwin(), MMPretrainViT(),
-           TimmViT(), TransformersViT(), MMSegViT(), CLIPViT())
+           TimmViT(), TransformersViT(), TransformersDINOv2(), MMSegViT(), CLIPViT())
 
 
 def naming_of(state: StateDict) -> Optional[Naming]:

@@ -41,7 +41,7 @@ class TransformersViT(Naming):
 
     name = 'transformers ViT'
     family = 'ViT'
-    mark = 'encoder.layer.0.attention.attention.query.weight'
+    mark = 'encoder.layer.0.layernorm_before.weight'
     pairs = (
         ('embeddings.cls_token', 'cls_token'),
         ('embeddings.mask_token', 'mask_token'),
