@@ -14,7 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
     sys.path.insert(0, str(ROOT))
 
-LIBRARIES = ('mmpretrain', 'mmdet', 'mmseg', 'timm', 'official', 'transformers')
+LIBRARIES = ('mmpretrain', 'mmdet', 'mmseg', 'timm', 'transformers', 'official', 'official-swin',
+             'official-simmim', 'official-moby', 'official-deit', 'official-mae',
+             'official-moco-v3', 'official-dino', 'official-ibot')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -24,13 +26,21 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('out', type=Path,
                         help='what to write: a .pth file (mmpretrain, mmdet, mmseg, official), a '
                              '.safetensors file (timm), or a folder (transformers)')
-    parser.add_argument('--to', required=True, choices=LIBRARIES, help='the library')
-    parser.add_argument('--heads', type=int,
+    parser.add_argument('--to', required=True, choices=LIBRARIES, metavar='LIBRARY',
+                        help=f'{", ".join(LIBRARIES)}: the library, or the code of its authors; '
+                             '`official` is that of Swin-Transformer for Swin, of DeiT for ViT')
+    parser.add_argument('--heads', type=positive,
                         help='attention heads of a ViT, where the file does not tell')
     parser.add_argument('--dry-run', action='store_true',
                         help='show what would go where, and write nothing')
     parser.add_argument('--overwrite', action='store_true', help='replace what is there')
     return parser.parse_args(argv)
+
+
+def positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'{text!r} is no number of heads: give 1 or more')
+    return int(text)
 
 
 def table(moves: list) -> str:
@@ -44,26 +54,6 @@ def table(moves: list) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     return '\n'.join('  '.join([*(cell.ljust(width) for cell, width in zip(line, widths)),
                                 line[3]]) for line in lines)
-
-
-def usage(library: str, architecture, out: Path) -> str:
-    """How the library loads what was written."""
-    from mimco_mm.checkpoints import timm_call
-    if library == 'timm':
-        return timm_call(architecture, str(out))
-    if library == 'transformers':
-        return f'transformers.AutoModel.from_pretrained({str(out)!r}, add_pooling_layer=False)'
-    if library == 'official':
-        return f'--pretrained {out}'
-    checkpoint = f"type='Pretrained', checkpoint={str(out)!r}"
-    if library == 'mmseg' and isinstance(architecture.heads, int):  # a ViT, mmseg's own
-        a = architecture
-        return (f"backbone=dict(type='VisionTransformer', img_size={a.image_size}, "
-                f'patch_size={a.patch}, embed_dims={a.width}, num_layers={a.depth}, '
-                f'num_heads={a.heads}, mlp_ratio={a.hidden // a.width}, patch_bias=True, '
-                f"final_norm=True, norm_cfg=dict(type='LN', eps=1e-6), "
-                f'init_cfg=dict({checkpoint}))')
-    return f"init_cfg=dict({checkpoint}, prefix='backbone.')"
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -80,13 +70,15 @@ def main(argv: list[str] | None = None) -> None:
               f'{export.source.naming.name}\n{export.architecture}\n\n{table(export.moves)}')
         if export.left_out:
             print(f'left out: {", ".join(export.left_out)}')
+        target, architecture = TARGETS[args.to], export.architecture
         if not args.dry_run:
-            args.out.parent.mkdir(parents=True, exist_ok=True)
-            TARGETS[args.to].save(args.out, export.state, export.architecture)
+            target.save(args.out, export.state, architecture)
     except CheckpointError as error:
         raise SystemExit(f'error: {error}') from error
+    caution = target.caution(architecture)
     written = 'Nothing written (--dry-run)' if args.dry_run else f'Written to {args.out}'
-    print(f'\n{written}. To load it:\n  {usage(args.to, export.architecture, args.out)}')
+    print(f'\n{caution}{bool(caution) * chr(10)}{written}. To load it:\n'
+          f'  {target.usage(args.out, architecture)}')
 
 
 if __name__ == '__main__':
