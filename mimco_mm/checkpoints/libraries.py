@@ -37,7 +37,7 @@ class MMPretrain(Target):
         return network_config(architecture)
 
     def save(self, out: Path, state: StateDict, architecture: Architecture) -> None:
-        check_ending(out)
+        self.check_ending(out)
         heads = architecture.heads if isinstance(architecture, ViTArchitecture) else None
         save_backbone(out, state, heads)
 
@@ -78,7 +78,7 @@ class OwnViT(MMPretrain):
         return own_vit_config(architecture)
 
     def save(self, out: Path, state: StateDict, architecture: ViTArchitecture) -> None:
-        check_ending(out)
+        self.check_ending(out)
         write_whole({out: torch_file(dict(state_dict=state))}, size_of(state))
 
 
@@ -112,10 +112,13 @@ class Timm(Target):
     def network(self, architecture: Architecture) -> str:
         return timm_call(architecture, '')
 
-    def save(self, out: Path, state: StateDict, architecture: Architecture) -> None:
+    def check_ending(self, out: Path) -> None:
         if out.suffix != '.safetensors':
             raise CheckpointError(f'timm reads {out.suffix or "no suffix"} by unpickling: give a '
                                   'file name that ends in .safetensors.')
+
+    def save(self, out: Path, state: StateDict, architecture: Architecture) -> None:
+        self.check_ending(out)
         write_whole({out: safetensors_file(state)}, size_of(state))
 
     def usage(self, out: Path, architecture: Architecture) -> str:
@@ -129,6 +132,9 @@ class Transformers(Target):
 
     def network(self, architecture: Architecture) -> dict:
         return transformers_config(architecture)
+
+    def check_ending(self, out: Path) -> None:
+        """A folder may have any name."""
 
     def save(self, out: Path, state: StateDict, architecture: Architecture) -> None:
         config = self.network(architecture)
@@ -144,12 +150,6 @@ class Transformers(Target):
 
     def usage(self, out: Path, architecture: Architecture) -> str:
         return f'transformers.AutoModel.from_pretrained({str(out)!r}, add_pooling_layer=False)'
-
-
-def check_ending(out: Path) -> None:
-    if out.suffix == '.safetensors':
-        raise CheckpointError(f'What is written is a file of PyTorch, and {out} would be taken for '
-                              'another: give a file name that ends in .pth.')
 
 
 def json_file(content: dict):

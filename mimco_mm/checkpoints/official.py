@@ -13,7 +13,7 @@ import torch
 
 from .architecture import Architecture, SwinArchitecture, ViTArchitecture
 from .backbone_file import size_of, torch_file
-from .libraries import ByFamily, check_ending
+from .libraries import ByFamily
 from .namings import Naming, OfficialSwin, OfficialViT, StateDict
 from .target import Target
 from .writing import write_whole
@@ -48,7 +48,7 @@ class CodeBase(Target):
     empty_head: bool = False
 
     def save(self, out: Path, state: StateDict, architecture: Architecture) -> None:
-        check_ending(out)
+        self.check_ending(out)
         state = {self.prefix + key: value for key, value in state.items()}
         if self.empty_head:
             state['head.weight'] = torch.zeros(0, len(state['norm.weight']))

@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Dict
 
 from .architecture import Architecture
+from .errors import CheckpointError
 from .namings import Naming, StateDict
 
 
@@ -21,6 +22,12 @@ class Target:
             CheckpointError: it has no such network.
         """
         raise NotImplementedError
+
+    def check_ending(self, out: Path) -> None:
+        """Raise CheckpointError where a file of this name would be taken for another kind."""
+        if out.suffix == '.safetensors':
+            raise CheckpointError(f'What is written is a file of PyTorch, and {out} would be '
+                                  'taken for another: give a file name that ends in .pth.')
 
     def save(self, out: Path, state: StateDict, architecture: Architecture) -> None:
         """Write the tensors, named by the target's naming.

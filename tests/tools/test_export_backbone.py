@@ -170,6 +170,16 @@ def test_dry_run__shows_split_qkv(tmp_path, export, vit_run):
     assert found['ln1.weight', 'layernorm.weight'] == ('', 1)
 
 
+def test_dry_run__refuses_the_name_that_writing_would(tmp_path, refusal, swin_run):
+    assert 'ends in .safetensors' in refusal(swin_run, tmp_path / 'a.pth', '--to', 'timm',
+                                             '--dry-run')
+
+
+def test_main__a_name_that_is_too_long(tmp_path, refusal, swin_run):
+    assert 'cannot be written (File name too long)' in refusal(
+        swin_run, tmp_path / ('a' * 300), '--to', 'mmpretrain')
+
+
 def test_dry_run__of_what_is_there_already(tmp_path, export, swin_run):
     out = tmp_path / 'out.pth'
     out.write_text('mine')

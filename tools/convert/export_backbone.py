@@ -56,29 +56,42 @@ def table(moves: list) -> str:
                                 line[3]]) for line in lines)
 
 
-def main(argv: list[str] | None = None) -> None:
-    args = parse_args(argv)
+def export(args: argparse.Namespace) -> None:
+    from mimco_mm.checkpoints import TARGETS, prepare_export
+    target = TARGETS[args.to]
+    target.check_ending(args.out)
+    prepared = prepare_export(args.checkpoint, args.to, args.heads)
+    architecture = prepared.architecture
+    print(f'{args.checkpoint} (sha256 {prepared.sha256[:12]}): {prepared.source.release}, '
+          f'{prepared.source.naming.name}\n{architecture}\n\n{table(prepared.moves)}')
+    if prepared.left_out:
+        print(f'left out: {", ".join(prepared.left_out)}')
+    if not args.dry_run:
+        target.save(args.out, prepared.state, architecture)
+    written = 'Nothing written (--dry-run)' if args.dry_run else f'Written to {args.out}'
+    print('', *filter(None, [target.caution(architecture)]), f'{written}. To load it:',
+          f'  {target.usage(args.out, architecture)}', sep='\n')
+
+
+def check_place(args: argparse.Namespace) -> None:
     if args.out.exists() and not args.overwrite and not args.dry_run:
         raise SystemExit(f'error: {args.out} is there already: give another name, or --overwrite')
     if args.out.exists() and args.out.is_dir() != (args.to == 'transformers'):
         kind = 'a folder' if args.to == 'transformers' else 'a file'
         raise SystemExit(f'error: --to {args.to} writes {kind}, which {args.out} is not')
-    from mimco_mm.checkpoints import TARGETS, CheckpointError, prepare_export
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
     try:
-        export = prepare_export(args.checkpoint, args.to, args.heads)
-        print(f'{args.checkpoint} (sha256 {export.sha256[:12]}): {export.source.release}, '
-              f'{export.source.naming.name}\n{export.architecture}\n\n{table(export.moves)}')
-        if export.left_out:
-            print(f'left out: {", ".join(export.left_out)}')
-        target, architecture = TARGETS[args.to], export.architecture
-        if not args.dry_run:
-            target.save(args.out, export.state, architecture)
+        check_place(args)
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        raise SystemExit(f'error: {args.out} cannot be written ({error.strerror})') from error
+    from mimco_mm.checkpoints import CheckpointError
+    try:
+        export(args)
     except CheckpointError as error:
         raise SystemExit(f'error: {error}') from error
-    caution = target.caution(architecture)
-    written = 'Nothing written (--dry-run)' if args.dry_run else f'Written to {args.out}'
-    print(f'\n{caution}{bool(caution) * chr(10)}{written}. To load it:\n'
-          f'  {target.usage(args.out, architecture)}')
 
 
 if __name__ == '__main__':
