@@ -4,9 +4,23 @@ import re
 from dataclasses import dataclass
 from typing import Optional, Tuple, Union
 
+import torch
+
 from .errors import CheckpointError
 from .namings import StateDict
 from .positions import SHARED_BIAS, grid_of, table_side
+
+
+def tensor(state: StateDict, name: str, ndim: int) -> torch.Tensor:
+    """A tensor that every network of the family has."""
+    value = state.get(name)
+    if value is None or value.ndim != ndim:
+        found = 'not there' if value is None else f'of shape {tuple(value.shape)}'
+        raise CheckpointError(
+            f"{name} (in mmpretrain's names; {ndim} dimensions expected) is {found}: this is no "
+            'Swin or ViT as its authors published it, but a variant that is not known here, such '
+            'as SwinV2 or a ViT with SwiGLU.')
+    return value
 
 
 @dataclass(frozen=True)
@@ -23,18 +37,22 @@ class SwinArchitecture:
     @classmethod
     def of(cls, state: StateDict) -> 'SwinArchitecture':
         blocks = re.findall(r'stages\.(\d+)\.blocks\.(\d+)\.norm1\.weight', '\n'.join(state))
-        stages = range(1 + max(int(stage) for stage, _ in blocks))
-        tables = [state[f'stages.{stage}.blocks.0.attn.w_msa.relative_position_bias_table']
-                  for stage in stages]
-        width, _, patch, _ = state['patch_embed.projection.weight'].shape
+        stages = range(1 + max((int(stage) for stage, _ in blocks), default=0))
+        tables = [
+            tensor(state, f'stages.{stage}.blocks.0.attn.w_msa.relative_position_bias_table', 2)
+            for stage in stages]
+        width, _, patch, _ = tensor(state, 'patch_embed.projection.weight', 4).shape
         side, _ = table_side(len(tables[0]))
+        if side is None:
+            raise CheckpointError(f'The table of relative positions of this Swin has '
+                                  f'{len(tables[0])} rows: not those of a square window.')
         return cls(
             width=width,
             depths=tuple(sum(int(s) == stage for s, _ in blocks) for stage in stages),
             heads=tuple(table.shape[1] for table in tables),
             window=(side + 1) // 2,
             patch=patch,
-            mlp_ratio=len(state['stages.0.blocks.0.ffn.layers.0.0.bias']) / width)
+            mlp_ratio=len(tensor(state, 'stages.0.blocks.0.ffn.layers.0.0.bias', 1)) / width)
 
     @property
     def stride(self) -> int:
@@ -68,13 +86,13 @@ class ViTArchitecture:
     def of(cls, state: StateDict, heads: Optional[int]) -> 'ViTArchitecture':
         relative = SHARED_BIAS in state
         if relative:
-            rows = len(state[SHARED_BIAS])
+            rows = len(tensor(state, SHARED_BIAS, 2))
             span, _ = table_side(rows)
             if span is None:
                 raise CheckpointError(f'{SHARED_BIAS} has {rows} rows: not those of a square grid.')
             side = (span + 1) // 2
         elif 'pos_embed' in state:
-            side, _ = grid_of(state['pos_embed'].shape[1], 'pos_embed')
+            side, _ = grid_of(tensor(state, 'pos_embed', 3).shape[1], 'pos_embed')
         else:
             raise CheckpointError('This ViT has neither a position embedding nor a table of '
                                   'relative positions that all blocks share; a fine-tuned SimMIM '
@@ -82,14 +100,14 @@ class ViTArchitecture:
         if heads is None:
             raise CheckpointError('The number of attention heads of this ViT cannot be told from '
                                   'the file: give it with --heads.')
-        width, _, patch, _ = state['patch_embed.projection.weight'].shape
-        if width % heads:
+        width, _, patch, _ = tensor(state, 'patch_embed.projection.weight', 4).shape
+        if heads < 1 or width % heads:
             raise CheckpointError(f'This ViT is {width} wide, which {heads} heads do not divide.')
         return cls(
             width=width,
             depth=len([key for key in state if re.match(r'layers\.\d+\.ln1\.weight', key)]),
             heads=heads,
-            hidden=len(state['layers.0.ffn.layers.0.0.bias']),
+            hidden=len(tensor(state, 'layers.0.ffn.layers.0.0.bias', 1)),
             image_size=side * patch,
             patch=patch,
             layer_scale='layers.0.attn.gamma1.weight' in state or 'layers.0.gamma_1' in state,

@@ -1,9 +1,10 @@
-import os
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
 import torch
 from safetensors.torch import save_file
+
+from .writing import write_whole
 
 
 def save_backbone(file: Path, state: Dict[str, torch.Tensor], num_heads: Optional[int],
@@ -15,23 +16,32 @@ def save_backbone(file: Path, state: Dict[str, torch.Tensor], num_heads: Optiona
         state: in mmpretrain's names.
         num_heads: attention heads of a ViT, which no shape would tell; None for others.
         **meta: what else the file is to say of itself, in plain types.
+
+    Raises:
+        CheckpointError: it cannot be written, see ``write_whole``.
     """
     content = dict(
         meta=dict(meta, backbone=dict(num_heads=num_heads)),
         state_dict={f'backbone.{key}': value.cpu() for key, value in state.items()})
-    save_whole(file, content)
+    write_whole({file: torch_file(content)}, size_of(state))
 
 
-def save_whole(file: Path, content: dict) -> None:
-    """``torch.save`` beside ``file`` first: an interruption leaves no half of it."""
-    partial = file.with_name(f'{file.name}.partial')
-    torch.save(content, partial)
-    os.replace(partial, file)
+def torch_file(content: dict) -> Callable[[Path], None]:
+    """What writes a dict as PyTorch does."""
+
+    def write(path: Path) -> None:
+        with path.open('wb') as stream:  # given a path, torch hides why it could not write
+            torch.save(content, stream)
+
+    return write
 
 
-def save_safetensors(file: Path, state: Dict[str, torch.Tensor]) -> None:
-    """The same in safetensors, for transformers and timm."""
-    partial = file.with_name(f'{file.name}.partial')
-    save_file({key: value.contiguous() for key, value in state.items()}, partial,
-              metadata=dict(format='pt'))
-    os.replace(partial, file)
+def safetensors_file(state: Dict[str, torch.Tensor]) -> Callable[[Path], None]:
+    """What writes tensors for transformers and timm."""
+    state = {key: value.contiguous() for key, value in state.items()}
+    return lambda path: save_file(state, path, metadata=dict(format='pt'))
+
+
+def size_of(state: Dict[str, torch.Tensor]) -> int:
+    """Bytes of the tensors."""
+    return sum(value.numel() * value.element_size() for value in state.values())

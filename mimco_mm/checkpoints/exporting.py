@@ -1,84 +1,25 @@
-"""Writing a backbone as other libraries want it."""
+"""Writing a backbone as other libraries, and its authors' own code, want it."""
 
-import json
 import re
-from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 import torch
+from mmpretrain.registry import MODELS
 
-from .architecture import Architecture, SwinArchitecture, ViTArchitecture
-from .backbone_file import save_backbone, save_safetensors, save_whole
+from .architecture import Architecture, ViTArchitecture
 from .describing import describe
 from .errors import CheckpointError
-from .fitting import MASK_TOKEN
-from .namings import (
-    MMPretrainSwin,
-    MMPretrainViT,
-    MMSegViT,
-    Naming,
-    OfficialSwin,
-    StateDict,
-    TimmSwin,
-    TimmViT,
-    TransformersSwin,
-    TransformersViT,
-)
-from .networks import transformers_config
+from .fitting import fit
+from .libraries import LIBRARIES
+from .namings import MMPretrainSwin, Naming, StateDict
+from .networks import network_config
+from .official import CODE
 from .releases import Found
 
-
-def save_openmmlab(out: Path, state: StateDict, architecture: Architecture) -> None:
-    heads = architecture.heads if isinstance(architecture, ViTArchitecture) else None
-    save_backbone(out, state, heads)
-
-
-def save_mmseg(out: Path, state: StateDict, architecture: Architecture) -> None:
-    """As for mmpretrain, but mmseg's own ViT reads names without a prefix."""
-    if isinstance(architecture, SwinArchitecture):
-        save_openmmlab(out, state, architecture)
-    else:
-        save_whole(out, dict(state_dict=state))
-
-
-def save_official(out: Path, state: StateDict, architecture: Architecture) -> None:
-    save_whole(out, dict(model=state))
-
-
-def save_timm(out: Path, state: StateDict, architecture: Architecture) -> None:
-    if out.suffix != '.safetensors':
-        raise CheckpointError(f'timm reads {out.suffix or "no suffix"} by unpickling: give a file '
-                              'name that ends in .safetensors.')
-    save_safetensors(out, state)
-
-
-def save_transformers(out: Path, state: StateDict, architecture: Architecture) -> None:
-    config = transformers_config(architecture)
-    image = dict(
-        image_processor_type='ViTImageProcessor', do_resize=True, do_rescale=True,
-        do_normalize=True, size=dict(height=config['image_size'], width=config['image_size']),
-        resample=3, image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225])
-    out.mkdir(parents=True, exist_ok=True)
-    (out / 'config.json').write_text(json.dumps(config, indent=2) + '\n')
-    (out / 'preprocessor_config.json').write_text(json.dumps(image, indent=2) + '\n')
-    save_safetensors(out / 'model.safetensors', state)
-
-
-class Target(NamedTuple):
-    """What a library reads: its naming of each family, and how its files are saved."""
-
-    namings: Dict[str, Naming]
-    save: Callable[[Path, StateDict, Architecture], None]
-
-
-TARGETS = dict(
-    mmpretrain=Target(dict(Swin=MMPretrainSwin(), ViT=MMPretrainViT()), save_openmmlab),
-    mmdet=Target(dict(Swin=MMPretrainSwin(), ViT=MMPretrainViT()), save_openmmlab),
-    mmseg=Target(dict(Swin=MMPretrainSwin(), ViT=MMSegViT()), save_mmseg),
-    timm=Target(dict(Swin=TimmSwin(), ViT=TimmViT()), save_timm),
-    official=Target(dict(Swin=OfficialSwin(), ViT=TimmViT()), save_official),
-    transformers=Target(dict(Swin=TransformersSwin(), ViT=TransformersViT()), save_transformers),
-)
+TARGETS = {**LIBRARIES, **CODE}
+ADVICE = ('  It is a variant, of which what is missing, on top or of another shape changes the '
+          'features: an export\n  would load, and compute others. It may still be loaded by the '
+          'code that it comes from.')
 
 
 class Move(NamedTuple):
@@ -119,28 +60,58 @@ def prepare_export(checkpoint: str, library: str, heads: Optional[int] = None) -
         heads: attention heads of a ViT, where the file does not tell.
 
     Raises:
-        CheckpointError: no known Swin or ViT in it, or one that the library does not have.
+        CheckpointError: no known Swin or ViT in it, or not exactly the one that the library
+            builds: a tensor is missing, on top, or of another shape.
     """
     about = describe(checkpoint, heads)
-    found, architecture = about.found, about.architecture
-    if isinstance(architecture, ViTArchitecture) and architecture.relative:
-        raise CheckpointError('This ViT has no position embedding, but relative positions '
-                              '(SimMIM, BEiT): such a ViT can be loaded, not exported.')
-    naming = TARGETS[library].namings[found.naming.family]
-    homeless = [key for key in found.state if any(re.match(p, key) for p in naming.homeless)]
+    found, architecture, target = about.found, about.architecture, TARGETS[library]
+    family = found.naming.family
+    naming = target.namings.get(family)
+    if naming is None:
+        others = [name for name, other in TARGETS.items() if family in other.namings]
+        raise CheckpointError(f'{library} has no {family}, which this file holds; --to takes it '
+                              f'to {", ".join(others)}.')
+    try:
+        whole = whole_network(found, architecture, naming)
+        target.network(architecture)  # must be describable
+    except CheckpointError as error:
+        raise CheckpointError(f'{checkpoint} cannot be exported to {library} as '
+                              f'{architecture}.\n{error}') from error
+    homeless = [key for key in whole if any(re.match(p, key) for p in naming.homeless)]
     if homeless:
-        raise CheckpointError(f"{library}'s {found.naming.family} has no place for "
+        raise CheckpointError(f"{library}'s {family} has no place for "
                               f'{", ".join(homeless[:3])} ({len(homeless)} such tensors).')
-    state = naming.write(unmasked(found.state))
+    state = naming.write(whole)
     moves = trace(found, naming, state)
     moved = {source for move in moves for source in move.sources}
     return Export(found, about.sha256, architecture, state, moves,
                   sorted(found.inside.keys() - moved))
 
 
-def unmasked(state: StateDict) -> StateDict:
-    """Without the mask token, which no transfer needs."""
-    return {key: value for key, value in state.items() if key != MASK_TOKEN}
+def whole_network(found: Found, architecture: Architecture, naming: Naming) -> StateDict:
+    """The tensors of a network as its authors published it, in mmpretrain's names; no fewer.
+
+    Raises:
+        CheckpointError: the file's network is another, so that its tensors alone do not make it.
+    """
+    if isinstance(architecture, ViTArchitecture):
+        if architecture.relative:
+            raise CheckpointError('This ViT has no position embedding, but relative positions '
+                                  '(SimMIM, BEiT): such a ViT can be loaded, not exported.')
+        if architecture.pre_norm:
+            raise CheckpointError('This ViT has a norm before its blocks, as CLIP has: whether its '
+                                  'activation is GELU or QuickGELU cannot be told from the file. '
+                                  'Such a ViT can be loaded, not exported.')
+    config = network_config(architecture)
+    if isinstance(naming, MMPretrainSwin):  # a detector's norms of lower stages have their place
+        config['out_indices'] = tuple(
+            stage for stage in range(len(architecture.depths))
+            if f'norm{stage}.weight' in found.state or stage in config['out_indices'])
+    fitted = fit(MODELS.build(config), found, advice=ADVICE)
+    if fitted.resized:
+        raise CheckpointError('The stages of this Swin have windows of several sizes (' +
+                              ', '.join(fitted.resized) + ' tokens), which no config describes.')
+    return fitted.state
 
 
 def trace(found: Found, naming: Naming, state: StateDict) -> List[Move]:
@@ -149,7 +120,9 @@ def trace(found: Found, naming: Naming, state: StateDict) -> List[Move]:
     numbers = {name: torch.tensor(number).expand(found.inside[name].shape)
                for number, name in enumerate(names)}
     moves = []
-    for target, value in naming.write(unmasked(found.naming.read(numbers).state)).items():
+    for target, value in naming.write(found.naming.read(numbers).state).items():
+        if target not in state:
+            continue
         first_of_rows = value.flatten(1)[:, 0] if value.ndim > 1 else value
         sources = tuple(names[number] for number in first_of_rows.unique().tolist())
         source = found.inside[sources[0]]

@@ -20,6 +20,9 @@ FINAL_NORM = re.compile(r'(ln1|norm\d*)\.(weight|bias)$')
 TIMM_PREFIX = 'timm_model.'
 # How many offending tensors an error names.
 SHOWN = 6
+ADVICE = (
+    "  Give the checkpoint of this architecture, or set the architecture to the file's.\n"
+    '  What the network has on top, and is to train from scratch, is named by `fresh`.')
 
 
 class Fitted(NamedTuple):
@@ -38,19 +41,21 @@ class Fitted(NamedTuple):
     resized: list[str]
 
 
-def fit(network: nn.Module, found: Found, fresh: Sequence[str]) -> Fitted:
+def fit(network: nn.Module, found: Found, fresh: Sequence[str] = (),
+        advice: str = ADVICE) -> Fitted:
     """Fit what was found in a file to a network.
 
     Args:
         network: initialised, so that what it fixes by formula has its values.
         found: the file's backbone.
         fresh: prefixes of tensors that the file need not have.
+        advice: what the error is to say of a file that is not this network.
 
     Raises:
         CheckpointError: it is not exactly this network.
     """
     try:
-        return _fit(network, found, fresh)
+        return _fit(network, found, fresh, advice)
     except CheckpointError as error:
         variant = variant_of(found.inside)
         if variant is None:
@@ -58,7 +63,7 @@ def fit(network: nn.Module, found: Found, fresh: Sequence[str]) -> Fitted:
         raise CheckpointError(f'{variant}\n{error}') from error
 
 
-def _fit(network: nn.Module, found: Found, fresh: Sequence[str]) -> Fitted:
+def _fit(network: nn.Module, found: Found, fresh: Sequence[str], advice: str) -> Fitted:
     prefix = TIMM_PREFIX if all(k.startswith(TIMM_PREFIX) for k in network.state_dict()) else ''
     wanted = {key.removeprefix(prefix): value for key, value in network.state_dict().items()}
     fixed = fixed_tensors(network, prefix)
@@ -82,7 +87,7 @@ def _fit(network: nn.Module, found: Found, fresh: Sequence[str]) -> Fitted:
     kept = sorted(key for key in missing if key.startswith(tuple(fresh)))
     # Not every library saves what it computes.
     check(state, {key: value for key, value in wanted.items()
-                  if key in state or key not in fixed.union(kept)}, fixed)
+                  if key in state or key not in fixed.union(kept)}, fixed, advice)
     return Fitted({prefix + key: value for key, value in state.items()}, kept, sorted(left_out),
                   resized)
 
@@ -96,7 +101,7 @@ def fixed_tensors(network: nn.Module, prefix: str = '') -> set[str]:
     return {name.removeprefix(prefix) for name in fixed}
 
 
-def check(state: StateDict, wanted: StateDict, fixed: set[str]) -> None:
+def check(state: StateDict, wanted: StateDict, fixed: set[str], advice: str = ADVICE) -> None:
     """Raise CheckpointError unless ``state`` covers ``wanted`` exactly, with finite values."""
     common = wanted.keys() & state.keys()
     same_shape = {key for key in common if state[key].shape == wanted[key].shape}
@@ -127,7 +132,5 @@ def check(state: StateDict, wanted: StateDict, fixed: set[str]) -> None:
     if lines:
         raise CheckpointError('\n'.join([
             f'The file does not hold this network ({len(wanted)} tensors expected, {len(state)} '
-            f'found, {len(common)} names in common):', *lines,
-            "  Give the checkpoint of this architecture, or set the architecture to the file's.",
-            '  What the network has on top, and is to train from scratch, is named by `fresh`.'
+            f'found, {len(common)} names in common):', *lines, advice
         ]))

@@ -1,4 +1,4 @@
-"""The network of an architecture in mmpretrain, timm and transformers."""
+"""The network of an architecture in mmpretrain, mmdet, mmseg, timm and transformers."""
 
 from typing import Optional
 
@@ -62,6 +62,31 @@ def vit_config(a: ViTArchitecture, img_size: int) -> dict:
         return dict(type='VisionTransformer', **common)
     return dict(type='BEiTViT', use_abs_pos_emb=False, use_rel_pos_bias=False,
                 use_shared_rel_pos_bias=True, final_norm=True, **common)
+
+
+def own_swin_config(a: SwinArchitecture) -> dict:
+    """mmdet's and mmseg's own Swin, with the maps of all stages, as detectors take them."""
+    return dict(
+        type='SwinTransformer', pretrain_img_size=a.image_size, embed_dims=a.width,
+        depths=a.depths, num_heads=a.heads, window_size=a.window, patch_size=a.patch,
+        strides=(a.patch, *(2, ) * (len(a.depths) - 1)), mlp_ratio=whole(a.mlp_ratio),
+        out_indices=tuple(range(len(a.depths))))
+
+
+def own_vit_config(a: ViTArchitecture) -> dict:
+    """mmseg's own ViT."""
+    return dict(
+        type='VisionTransformer', img_size=a.image_size, patch_size=a.patch, embed_dims=a.width,
+        num_layers=a.depth, num_heads=a.heads, mlp_ratio=whole(a.hidden / a.width),
+        patch_bias=True, final_norm=True, norm_cfg=dict(type='LN', eps=1e-6))
+
+
+def whole(mlp_ratio: float) -> int:
+    if mlp_ratio != int(mlp_ratio):
+        raise CheckpointError(f'The hidden layers of this network are {mlp_ratio:g} times as wide '
+                              "as the others: mmdet's Swin and mmseg's networks take whole "
+                              'numbers only.')
+    return int(mlp_ratio)
 
 
 def transformers_config(architecture: Architecture) -> dict:

@@ -28,6 +28,8 @@ RELEASES = (
     Release('MoBY', 'encoder.', 'encoder_k.'),
     Release('MoCo v3', 'base_encoder.', 'momentum_encoder.'),
     Release('SimMIM', 'encoder.', 'decoder.', geometric=True),
+    Release('encoder alone, named as by MoBY', 'encoder.', 'encoder.patch_embed.'),
+    Release('encoder alone, named as by MoCo v3', 'base_encoder.', 'base_encoder.patch_embed.'),
     Release('timm model in an algorithm', 'backbone.timm_model.'),
     Release('algorithm or classifier', 'backbone.'),
     Release('CLIP', 'visual.'),

@@ -1,6 +1,5 @@
 """The backbone alone, written beside the last checkpoint when training ends."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +11,6 @@ from mimco_mm.checkpoints import (
     load_backbone,
     prepare_export,
     read_checkpoint,
-    save_backbone,
 )
 from mimco_mm.version import __version__
 from tests import tiny
@@ -125,18 +123,3 @@ def test_hook__comes_after_the_hook_that_writes_checkpoints():
     hook = HOOKS.build(dict(type='BackboneFileHook'))
     assert get_priority(hook.priority) >= get_priority(CheckpointHook.priority)
     assert type(hook).after_train is not Hook.after_train
-
-
-def test_save_backbone__failure_leaves_the_file_that_was_there(tmp_path, monkeypatch):
-    file = tmp_path / 'backbone.pth'
-    save_backbone(file, dict(a=torch.ones(1)), None)
-    before = file.read_bytes()
-
-    def fail(content, path):
-        Path(path).write_bytes(b'half')
-        raise OSError('No space left on device')
-
-    monkeypatch.setattr(torch, 'save', fail)
-    with pytest.raises(OSError, match='No space left'):
-        save_backbone(file, dict(a=torch.zeros(1)), None)
-    assert file.read_bytes() == before

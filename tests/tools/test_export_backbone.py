@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,6 @@ from tests.checkpoints.test_exporting import (
     maintained_only,
     official_map,
     openmmlab,
-    own_backbones,
     side_for,
     student,
     timm_map,
@@ -109,8 +109,9 @@ def test_main__what_it_prints_loads_the_students_features(tmp_path, export, libr
     run = write_run(tmp_path / 'epoch_2.pth', network)
     line = load_line(export(run, out, '--to', library, *heads))
     if library == 'official':
-        path = Path(line.removeprefix('--pretrained '))
-        state = torch.load(path, weights_only=True)['model']
+        words = shlex.split(line)
+        file = words[words.index('--pretrained' if config is SWIN else '--finetune') + 1]
+        state = torch.load(file, weights_only=True)['model']
         assert_features(network, lambda x: official_map(config, state, x))
     elif library in ('timm', 'transformers'):
         client = pytest.importorskip(library)
@@ -119,13 +120,11 @@ def test_main__what_it_prints_loads_the_students_features(tmp_path, export, libr
         assert_features(network, lambda x: features(model, x))
     else:
         importlib.import_module(f'{library}.models')
-        printed = eval(f'dict({line})')
-        backbones = own_backbones(config)[library]
-        if 'backbone' in printed:  # more of it than init_cfg has to be set
-            printed = printed['backbone']
-            backbones = [{**printed, 'type': f'{library}.{printed["type"]}'}]
-        for own in backbones:
-            assert_features(network, openmmlab(library, own, printed['init_cfg']), side_for(own))
+        backbone = eval(line.removeprefix('backbone='))
+        if '.' not in backbone['type']:
+            backbone['type'] = f'{library}.{backbone["type"]}'
+        assert_features(network, openmmlab(library, backbone, backbone.pop('init_cfg')),
+                        side_for(backbone))
 
 
 def test_main__help_names_the_libraries(tool, capsys):
@@ -169,6 +168,16 @@ def test_dry_run__shows_split_qkv(tmp_path, export, vit_run):
         assert found['layers.*.attn.qkv.weight',
                      f'encoder.layer.*.attention.attention.{part}.weight'] == ('split', 3)
     assert found['ln1.weight', 'layernorm.weight'] == ('', 1)
+
+
+def test_dry_run__refuses_the_name_that_writing_would(tmp_path, refusal, swin_run):
+    assert 'ends in .safetensors' in refusal(swin_run, tmp_path / 'a.pth', '--to', 'timm',
+                                             '--dry-run')
+
+
+def test_main__a_name_that_is_too_long(tmp_path, refusal, swin_run):
+    assert 'cannot be written (File name too long)' in refusal(
+        swin_run, tmp_path / ('a' * 300), '--to', 'mmpretrain')
 
 
 def test_dry_run__of_what_is_there_already(tmp_path, export, swin_run):
@@ -240,6 +249,14 @@ def write_vit(path: Path) -> Path:
     return Path(write_run(path, student(VIT)))
 
 
+def write_swin_v2(path: Path) -> Path:
+    """Its names are Swin's, but for a network and a scale in place of each bias table."""
+    state = {key: value for key, value in student(SWIN).state_dict().items()
+             if not key.endswith('relative_position_bias_table')}
+    torch.save(dict(state_dict={f'backbone.{key}': value for key, value in state.items()}), path)
+    return path
+
+
 def write_nothing(path: Path) -> Path:
     return path
 
@@ -253,6 +270,9 @@ REFUSED = [
     (write_vit, 'transformers', 'out', 'heads of this ViT cannot be told.*--heads'),
     (write_layer_scale, 'transformers', 'out', 'has no place for.*gamma'),
     (write_layer_scale, 'mmseg', 'out.pth', 'gamma'),
+    (write_swin_v2, 'timm', 'out.safetensors', 'bias_table .* is not there.*SwinV2'),
+    (write_swin, 'official-deit', 'out.pth', 'official-deit has no Swin'),
+    (write_swin, 'mmpretrain', 'out.safetensors', 'ends in .pth'),
 ]
 EACH_REFUSED = pytest.mark.parametrize('write, library, name, message', REFUSED)
 
@@ -293,6 +313,22 @@ def test_overwrite__a_file_in_place_of_a_folder_is_no_traceback(tmp_path, refusa
     (tmp_path / 'out').write_text('mine')
     refusal(swin_run, tmp_path / 'out', '--to', 'transformers', '--overwrite')
     assert (tmp_path / 'out').read_text() == 'mine'
+
+
+@pytest.mark.parametrize('heads', ['0', '-4', 'four'])
+def test_heads__that_are_no_number_of_heads(tmp_path, tool, capsys, vit_run, heads):
+    with pytest.raises(SystemExit) as end:
+        tool.main([vit_run, str(tmp_path / 'out'), '--to', 'timm', f'--heads={heads}'])
+    assert end.value.code == 2
+    assert f"'{heads}' is no number of heads" in capsys.readouterr().err
+
+
+def test_main__says_first_what_the_code_must_be_given(tmp_path, export, vit_run):
+    printed = export(vit_run, tmp_path / 'a.pth', '--to', 'official-dino', '--heads', 4)
+    caution, written = printed.splitlines()[-3:-1]
+    assert caution.startswith('Set img_size=32, embed_dim=48, depth=3, num_heads=4, mlp_ratio=2.0 '
+                              'for vit_tiny in vision_transformer.py of dino first')
+    assert written.startswith(f'Written to {tmp_path / "a.pth"}')
 
 
 def test_heads__that_do_not_divide_the_width_are_refused(tmp_path, refusal, vit_run):

@@ -14,7 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
     sys.path.insert(0, str(ROOT))
 
-LIBRARIES = ('mmpretrain', 'mmdet', 'mmseg', 'timm', 'official', 'transformers')
+LIBRARIES = ('mmpretrain', 'mmdet', 'mmseg', 'timm', 'transformers', 'official', 'official-swin',
+             'official-simmim', 'official-moby', 'official-deit', 'official-mae',
+             'official-moco-v3', 'official-dino', 'official-ibot')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -24,13 +26,21 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('out', type=Path,
                         help='what to write: a .pth file (mmpretrain, mmdet, mmseg, official), a '
                              '.safetensors file (timm), or a folder (transformers)')
-    parser.add_argument('--to', required=True, choices=LIBRARIES, help='the library')
-    parser.add_argument('--heads', type=int,
+    parser.add_argument('--to', required=True, choices=LIBRARIES, metavar='LIBRARY',
+                        help=f'{", ".join(LIBRARIES)}: the library, or the code of its authors; '
+                             '`official` is that of Swin-Transformer for Swin, of DeiT for ViT')
+    parser.add_argument('--heads', type=positive,
                         help='attention heads of a ViT, where the file does not tell')
     parser.add_argument('--dry-run', action='store_true',
                         help='show what would go where, and write nothing')
     parser.add_argument('--overwrite', action='store_true', help='replace what is there')
     return parser.parse_args(argv)
+
+
+def positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'{text!r} is no number of heads: give 1 or more')
+    return int(text)
 
 
 def table(moves: list) -> str:
@@ -46,47 +56,42 @@ def table(moves: list) -> str:
                                 line[3]]) for line in lines)
 
 
-def usage(library: str, architecture, out: Path) -> str:
-    """How the library loads what was written."""
-    from mimco_mm.checkpoints import timm_call
-    if library == 'timm':
-        return timm_call(architecture, str(out))
-    if library == 'transformers':
-        return f'transformers.AutoModel.from_pretrained({str(out)!r}, add_pooling_layer=False)'
-    if library == 'official':
-        return f'--pretrained {out}'
-    checkpoint = f"type='Pretrained', checkpoint={str(out)!r}"
-    if library == 'mmseg' and isinstance(architecture.heads, int):  # a ViT, mmseg's own
-        a = architecture
-        return (f"backbone=dict(type='VisionTransformer', img_size={a.image_size}, "
-                f'patch_size={a.patch}, embed_dims={a.width}, num_layers={a.depth}, '
-                f'num_heads={a.heads}, mlp_ratio={a.hidden // a.width}, patch_bias=True, '
-                f"final_norm=True, norm_cfg=dict(type='LN', eps=1e-6), "
-                f'init_cfg=dict({checkpoint}))')
-    return f"init_cfg=dict({checkpoint}, prefix='backbone.')"
+def export(args: argparse.Namespace) -> None:
+    from mimco_mm.checkpoints import TARGETS, prepare_export
+    target = TARGETS[args.to]
+    target.check_ending(args.out)
+    prepared = prepare_export(args.checkpoint, args.to, args.heads)
+    architecture = prepared.architecture
+    print(f'{args.checkpoint} (sha256 {prepared.sha256[:12]}): {prepared.source.release}, '
+          f'{prepared.source.naming.name}\n{architecture}\n\n{table(prepared.moves)}')
+    if prepared.left_out:
+        print(f'left out: {", ".join(prepared.left_out)}')
+    if not args.dry_run:
+        target.save(args.out, prepared.state, architecture)
+    written = 'Nothing written (--dry-run)' if args.dry_run else f'Written to {args.out}'
+    print('', *filter(None, [target.caution(architecture)]), f'{written}. To load it:',
+          f'  {target.usage(args.out, architecture)}', sep='\n')
 
 
-def main(argv: list[str] | None = None) -> None:
-    args = parse_args(argv)
+def check_place(args: argparse.Namespace) -> None:
     if args.out.exists() and not args.overwrite and not args.dry_run:
         raise SystemExit(f'error: {args.out} is there already: give another name, or --overwrite')
     if args.out.exists() and args.out.is_dir() != (args.to == 'transformers'):
         kind = 'a folder' if args.to == 'transformers' else 'a file'
         raise SystemExit(f'error: --to {args.to} writes {kind}, which {args.out} is not')
-    from mimco_mm.checkpoints import TARGETS, CheckpointError, prepare_export
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
     try:
-        export = prepare_export(args.checkpoint, args.to, args.heads)
-        print(f'{args.checkpoint} (sha256 {export.sha256[:12]}): {export.source.release}, '
-              f'{export.source.naming.name}\n{export.architecture}\n\n{table(export.moves)}')
-        if export.left_out:
-            print(f'left out: {", ".join(export.left_out)}')
-        if not args.dry_run:
-            args.out.parent.mkdir(parents=True, exist_ok=True)
-            TARGETS[args.to].save(args.out, export.state, export.architecture)
+        check_place(args)
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        raise SystemExit(f'error: {args.out} cannot be written ({error.strerror})') from error
+    from mimco_mm.checkpoints import CheckpointError
+    try:
+        export(args)
     except CheckpointError as error:
         raise SystemExit(f'error: {error}') from error
-    written = 'Nothing written (--dry-run)' if args.dry_run else f'Written to {args.out}'
-    print(f'\n{written}. To load it:\n  {usage(args.to, export.architecture, args.out)}')
 
 
 if __name__ == '__main__':

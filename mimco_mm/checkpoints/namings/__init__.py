@@ -5,7 +5,7 @@ from typing import Optional
 from .naming import Contents, Naming, StateDict
 from .swin import MMPretrainSwin, OfficialSwin, TimmSwin, TransformersSwin
 from .transformers_dinov2 import TransformersDINOv2
-from .vit import CLIPViT, MMPretrainViT, MMSegViT, TimmViT, TransformersViT
+from .vit import CLIPViT, MMPretrainViT, MMSegViT, OfficialViT, TimmViT, TransformersViT
 
 # The first that fits is taken. An official Swin has timm's mark as well, so it comes first.
 NAMINGS = (MMPretrainSwin(), OfficialSwin(), TimmSwin(), TransformersSwin(), MMPretrainViT(),
@@ -17,4 +17,8 @@ def naming_of(state: StateDict) -> Optional[Naming]:
     return next((naming for naming in NAMINGS if naming.fits(state)), None)
 
 
-__all__ = ['NAMINGS', 'Contents', 'MMPretrainViT', 'Naming', 'StateDict', 'naming_of']
+__all__ = [
+    'NAMINGS', 'CLIPViT', 'Contents', 'MMPretrainSwin', 'MMPretrainViT', 'MMSegViT', 'Naming',
+    'OfficialSwin', 'OfficialViT', 'StateDict', 'TimmSwin', 'TimmViT', 'TransformersSwin',
+    'TransformersViT', 'naming_of'
+]

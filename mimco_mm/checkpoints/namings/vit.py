@@ -2,8 +2,7 @@
 
 from .naming import Contents, Naming, StateDict, stack, unstack
 
-# LayerScale, and BEiT's way to relative positions.
-VARIANTS = (r'.*gamma', r'.*q_bias$', r'rel_pos_bias\.')
+LAYER_SCALE = r'.*gamma'
 
 
 class MMPretrainViT(Naming):
@@ -36,6 +35,13 @@ class TimmViT(Naming):
     ignored = (r'head', r'pre_logits\.', r'masked_embed$', r'decoder_')
 
 
+class OfficialViT(TimmViT):
+    """The names of DeiT, MoCo v3, MAE, DINO and iBOT, whose networks have no LayerScale."""
+
+    name = 'official ViT'
+    homeless = (LAYER_SCALE, )
+
+
 class TransformersViT(Naming):
     """``ViTModel`` of transformers: query, key and value apart."""
 
@@ -56,7 +62,7 @@ class TransformersViT(Naming):
         ('layernorm.', 'ln1.'),
     )
     ignored = (r'classifier\.', r'pooler\.')
-    homeless = (*VARIANTS, r'pre_norm\.')
+    homeless = (LAYER_SCALE, )
 
     def read(self, state: StateDict) -> Contents:
         return super().read(stack(state, ('query', 'key', 'value'), 'qkv'))
@@ -76,7 +82,7 @@ class MMSegViT(Naming):
         ('layers.{}.attn.attn.out_proj.', 'layers.{}.attn.proj.'),
         ('ln_pre.', 'pre_norm.'),
     )
-    homeless = VARIANTS
+    homeless = (LAYER_SCALE, )
 
 
 class CLIPViT(Naming):

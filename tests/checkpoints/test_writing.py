@@ -1,0 +1,117 @@
+"""Files are written whole or not at all, on a disk that is full too."""
+
+import contextlib
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from mimco_mm.checkpoints import TARGETS, CheckpointError, prepare_export, save_backbone
+from mimco_mm.checkpoints.writing import complaint, write_whole
+
+from .test_exporting import SWIN, student, write_run
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'convert' / 'export_backbone.py'
+
+
+LIMIT = 20_000
+
+
+def small_files() -> None:
+    """No file of this process may exceed 20 kB: it meets what a full disk gives, an OSError."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))
+
+
+@contextlib.contextmanager
+def full_disk():
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def tree(folder: Path) -> dict:
+    return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob('*')}
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp('run') / 'run.pth', student(SWIN))
+
+
+def test_tool__a_full_disk_leaves_nothing_and_says_what_to_do(tmp_path, run):
+    result = subprocess.run(
+        [sys.executable, str(TOOL), run, 'new/out', '--to', 'transformers'], cwd=tmp_path,
+        text=True, capture_output=True, timeout=300, preexec_fn=small_files)
+    assert result.returncode == 1 and 'Traceback' not in result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith('error: new/out/model.safetensors cannot be written (')
+    assert 'File too large' in last and 'MB. Check the rights to ' in last
+    assert last.endswith(', its quota and its disk, or give another place.')
+    assert not list(tmp_path.iterdir())
+
+
+OUTS = pytest.mark.parametrize('library, out', [
+    ('mmpretrain', 'new/deep/out.pth'), ('mmseg', 'out.pth'), ('official', 'out.pth'),
+    ('timm', 'new/out.safetensors'), ('transformers', 'new/out')])
+
+
+@OUTS
+def test_save__a_full_disk_leaves_nothing(tmp_path, run, library, out):
+    export = prepare_export(run, library)
+    with full_disk(), pytest.raises(CheckpointError, match='File too large'):
+        TARGETS[library].save(tmp_path / out, export.state, export.architecture)
+    assert not list(tmp_path.iterdir())
+
+
+@OUTS
+def test_save__a_full_disk_leaves_what_was_there(tmp_path, run, library, out):
+    export = prepare_export(run, library)
+    TARGETS[library].save(tmp_path / out, export.state, export.architecture)
+    before = tree(tmp_path)
+    other = {key: value + 1 for key, value in export.state.items()}
+    with full_disk(), pytest.raises(CheckpointError, match='File too large'):
+        TARGETS[library].save(tmp_path / out, other, export.architecture)
+    assert tree(tmp_path) == before
+
+
+def test_save__in_a_place_that_is_no_folder(tmp_path, run):
+    export = prepare_export(run, 'mmseg')
+    (tmp_path / 'file').write_text('mine')
+    with pytest.raises(CheckpointError, match='out.pth cannot be written: .*/file is no folder'):
+        TARGETS['mmseg'].save(tmp_path / 'file' / 'out.pth', export.state, export.architecture)
+    assert (tmp_path / 'file').read_text() == 'mine'
+
+
+def test_save_backbone__failure_leaves_the_file_that_was_there(tmp_path):
+    file = tmp_path / 'backbone.pth'
+    save_backbone(file, dict(a=torch.ones(1)), None)
+    before = file.read_bytes()
+    with full_disk(), pytest.raises(CheckpointError, match='cannot be written .File too large.'):
+        save_backbone(file, dict(a=torch.zeros(10_000)), None)
+    assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
+
+
+def test_write_whole__an_interruption_leaves_nothing(tmp_path):
+
+    def interrupted(path: Path) -> None:
+        path.write_bytes(b'half')
+        raise KeyboardInterrupt
+
+    files = {tmp_path / 'a' / 'one': lambda path: path.write_bytes(b'whole'),
+             tmp_path / 'a' / 'two': interrupted}
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(files, 9)
+    assert not list(tmp_path.iterdir())
+
+
+def test_complaint__says_how_much_to_free(tmp_path):
+    file = tmp_path / 'not there' / 'out.pth'
+    text = complaint(file, 10**18, OSError(28, 'No space left on device'))
+    assert text.startswith(f'{file} cannot be written: it takes 1000000000000.0 MB, and its disk')
+    assert 'MB there, or give a place on another disk' in text
