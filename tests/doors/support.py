@@ -1,11 +1,16 @@
 """The user's doors: commands as they are printed, run in a folder of the user's."""
 
+import contextlib
+import fcntl
 import os
+import pty
 import re
 import socket
 import ssl
+import struct
 import subprocess
 import sys
+import termios
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -137,3 +142,23 @@ def steps(text: str) -> Optional[str]:
     """'iteration/iterations' of the last logged step."""
     found = re.findall(r'(?:Epoch|Iter)\(train\).*?\[(\d+/\d+)\]', text)
     return found[-1] if found else None
+
+
+def run_on_a_terminal(command: str, folder: Path, timeout: int = 400) -> Ended:
+    """Run a command line in a folder, on a terminal of 80 columns."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', 40, 80, 0, 0))
+    process = subprocess.Popen(['bash', '-c', command], cwd=folder, env=environment(folder),
+                               stdin=slave, stdout=slave, stderr=slave, close_fds=True)
+    os.close(slave)
+    stop = threading.Timer(timeout, process.kill)
+    stop.start()
+    printed = b''
+    with contextlib.suppress(OSError):  # at its end
+        while block := os.read(master, 65536):
+            printed += block
+    os.close(master)
+    code = process.wait()
+    stop.cancel()
+    text = re.sub(r'\x1b\[[0-9;?]*[a-zA-Z]', '', printed.decode(errors='replace'))
+    return Ended(code, text.replace('\r', '\n'))
