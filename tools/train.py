@@ -141,6 +141,15 @@ def check_start(cfg: Config) -> None:
                          f'{cfg.load_from}; --resume alone takes the latest of the work dir')
 
 
+def check_config(cfg: Config) -> None:
+    """Refuse parts of a config that do not fit each other or this machine."""
+    from mimco_mm.engine import StartError, check_parts
+    try:
+        check_parts(cfg)
+    except StartError as error:
+        raise SystemExit(f'error: {error}') from None
+
+
 def build_runner(cfg: Config) -> Runner:
     if cfg.get('runner_type') is None:
         return Runner.from_cfg(cfg)
@@ -153,6 +162,7 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = merge_options(load_config(args.config), args)
     check_start(cfg)
+    check_config(cfg)
     build_runner(cfg).train()
     from mimco_mm.evaluation import leave_processes
     leave_processes()
