@@ -40,9 +40,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def find(folder: Path) -> tuple[list[str], list[int]]:
-    """Names and bytes of the images, by name."""
+    """Names and sizes in bytes of the images, in the order of the names' bytes, as LMDB has it."""
     from mimco_mm.datasets import find_images
-    names = sorted(Path(path).relative_to(folder).as_posix() for path in find_images(folder))
+    names = sorted((Path(path).relative_to(folder).as_posix() for path in find_images(folder)),
+                   key=os.fsencode)
     return names, [os.stat(folder / name).st_size for name in names]
 
 
@@ -62,6 +63,7 @@ def main() -> None:
     from mimco_mm.datasets.storage.lmdb_backend import LmdbPack
     from mimco_mm.datasets.storage.tar_backend import TarPack
     from mimco_mm.datasets.storage.tar_index import find_shards, scan_shard, write_index
+    from mimco_mm.names import printable
     unfinished = args.out.with_name(f'{args.out.name}.unfinished')
     try:
         names, sizes = find(args.images)
@@ -84,7 +86,8 @@ def main() -> None:
     except (FileNotFoundError, RuntimeError, ShardError, packing.PackingError) as error:
         sys.exit(f'error: {error}')
     unfinished.rename(args.out)
-    print(f'{args.out}: {len(names)} images, {sum(sizes) / 1e9:.2f} GB, all of {args.images}')
+    print(printable(f'{args.out}: {len(names)} images, {sum(sizes) / 1e9:.2f} GB, all of '
+                    f'{args.images}'))
 
 
 if __name__ == '__main__':

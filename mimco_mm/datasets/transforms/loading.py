@@ -10,6 +10,7 @@ from mmpretrain.registry import TRANSFORMS
 from PIL import Image, ImageOps
 from torchvision.io import decode_jpeg
 
+from ...names import printable
 from .jpeg_header import read_jpeg_header
 
 
@@ -53,8 +54,7 @@ class image_errors(AbstractContextManager):
     def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
         # decoders raise OSError, SyntaxError, ValueError, struct.error
         if isinstance(error, Exception) and not isinstance(error, MemoryError):
-            reason = str(error).replace('\n', ' ')
-            raise BrokenImageError(f'{kind.__name__}: {reason}') from error
+            raise BrokenImageError(f'{kind.__name__}: {printable(error)}') from error
 
 
 def decode(content: bytes) -> np.ndarray:
