@@ -59,10 +59,10 @@ def test_pack__takes_names_of_any_bytes(data, tmp_path, scheme):
         path.write_bytes((data / 'train' / f'{number:02d}.png').read_bytes())
     out = tmp_path / 'packed' / 'train'
     said = start('pack_images.py', os.fsdecode(folder), out, '--format', scheme)
-    assert said.endswith(f'{out}: 4 images, 0.00 GB, all of {data}/caf\\xe9\n')
+    assert f'{out}: 4 images, 0.00 GB, all of {data}/caf\\xe9' in said
     if scheme == 'tar':
         (out / 'index.npy').unlink()
-        assert start('index_shards.py', out).endswith(f'{out}: 4 images in 1 shards\n')
+        assert f'{out}: 4 images in 1 shards' in start('index_shards.py', out)
     names, packed = (
         [os.fsencode(images.get_data_info(row)['img_path'].partition(f'{root}/')[2])
          for images in [CustomDataset(data_root=root, with_label=False, pipeline=[])]

@@ -40,10 +40,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def find(folder: Path) -> tuple[list[str], list[int]]:
-    """Names and sizes in bytes of the images, in the order of the names' bytes, as LMDB has it."""
+    """Names and bytes of the images, by name."""
     from mimco_mm.datasets import find_images
-    names = sorted((Path(path).relative_to(folder).as_posix() for path in find_images(folder)),
-                   key=os.fsencode)
+    names = sorted(Path(path).relative_to(folder).as_posix() for path in find_images(folder))
     return names, [os.stat(folder / name).st_size for name in names]
 
 

@@ -87,11 +87,12 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
 def write_lmdb(source: Path, names: Sequence[str], out: Path) -> Iterator[str]:
     """Write name -> content into the database ``out``, and yield each name when it is done.
 
-    Names, in the order of their bytes, that are there already are kept.
+    They go in by the order of their bytes; those that are there already are kept.
 
     Raises:
         PackingError: a name longer than a key may be.
     """
+    names = sorted(names, key=os.fsencode)
     with import_lmdb().open(str(out), map_size=MAP_SIZE) as database:
         longest = max(names, key=lambda name: len(os.fsencode(name)))
         if len(os.fsencode(longest)) > database.max_key_size():
@@ -115,7 +116,7 @@ def verify(pack: Pack, names: Sequence[str], where: Path) -> None:
         PackingError: not those of ``names``.
     """
     found = list(pack.names(''))
-    if found != list(names):
+    if found != sorted(names, key=os.fsencode):
         differing = sorted(set(found) ^ set(names))
         raise PackingError(f'{where} holds {len(found)} images, not the {len(names)} of the '
                            f'folder, and differs in {printable(differing[0])}. Remove it and '

@@ -7,7 +7,7 @@ from mmengine.runner import BaseLoop
 from mmpretrain.registry import HOOKS
 
 from ...datasets import LabelError, check_same_classes
-from ...datasets.labelled_images import brief
+from ...datasets.class_names import brief
 
 
 @HOOKS.register_module()
