@@ -1,7 +1,7 @@
 """Parts of a config that cannot work together, found before anything is built."""
 
 import inspect
-from typing import Any, Optional, Tuple
+from typing import Any, Mapping, Optional, Tuple
 
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
@@ -13,6 +13,7 @@ from mmpretrain.registry import MODELS, OPTIM_WRAPPERS, TRANSFORMS
 
 from ..datasets import PackCodedInputs, collate_coded, collate_decoded
 from ..models import DecodingDataPreprocessor, MimCoDataPreprocessor
+from ..names import printable
 
 COLLATE = 'train_dataloader.collate_fn.type'
 
@@ -22,14 +23,29 @@ class StartError(ValueError):
 
 
 def check_parts(cfg: Config) -> None:
-    """Refuse a config whose optimizer cannot be built, or whose first batch cannot be read.
+    """Refuse a config whose first step, or first checkpoint, must fail.
 
     Raises:
-        StartError: see ``check_precision`` and ``check_feeding``.
+        StartError: see ``check_work_dir``, ``check_precision`` and ``check_feeding``.
     """
+    check_work_dir(cfg)
     check_precision(cfg)
     if cfg.get('default_scope') in (None, 'mmpretrain'):
         check_feeding(cfg)
+
+
+def check_work_dir(cfg: Config) -> None:
+    """Refuse a folder whose name is no UTF-8, in which mmengine notes where a checkpoint is.
+
+    Raises:
+        StartError: the message says what to type instead.
+    """
+    work_dir = str(cfg.get('work_dir') or '')
+    try:
+        work_dir.encode()
+    except UnicodeEncodeError as error:
+        raise StartError(f'`work_dir` {printable(work_dir)} has bytes that are no UTF-8, and could '
+                         'not be resumed from: choose another by `--work-dir`.') from error
 
 
 def check_precision(cfg: Config) -> None:
@@ -45,7 +61,7 @@ def check_precision(cfg: Config) -> None:
             f'is none here, only {get_device()}. Train in float32: `--amp off`.')
 
 
-def check_feeding(cfg: Config) -> None:
+def check_feeding(cfg: Mapping) -> None:
     """Compare what the pipeline packs, the collate function takes and the preprocessor expects.
 
     Collate functions and preprocessors that are a user's own are left alone.

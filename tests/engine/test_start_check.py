@@ -1,5 +1,7 @@
 """Parts of a config that do not fit are refused before anything is built; ours all fit."""
 
+import os
+
 import pytest
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -62,6 +64,11 @@ def test_other_parts__that_fit_are_taken(name, options):
 def test_float16__without_an_accelerator_is_refused(name):
     said = refused(name, {'optim_wrapper.type': 'AmpOptimWrapper'})
     assert 'needs a GPU' in said and '`--amp off`' in said
+
+
+def test_work_dir__that_could_not_be_resumed_from_is_refused():
+    assert r'caf\xe9 has bytes' in refused(STUDY, {'work_dir': os.fsdecode(b'work_dirs/caf\xe9')})
+    assert not refused(STUDY, {'work_dir': 'work dirs/Größe 猫'})
 
 
 def test_runner__checks_before_it_reads_images(tmp_path):
