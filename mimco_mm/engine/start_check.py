@@ -72,11 +72,11 @@ def check_feeding(cfg: Mapping) -> None:
     loader, model = cfg.get('train_dataloader'), cfg.get('model')
     if not isinstance(loader, dict) or not isinstance(model, dict):
         return  # built already
-    collate_type = (loader.get('collate_fn') or {}).get('type', 'pseudo_collate')
+    collate_type = _type(loader.get('collate_fn') or dict(type='pseudo_collate'))
     collate = FUNCTIONS.get(collate_type) if isinstance(collate_type, str) else collate_type
     pipeline_key, pack = _last_transform(loader)
     options = model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
-    preprocessor = options.get('type')
+    preprocessor = _type(options)
     if preprocessor is None and _is(model.get('type'), MODELS, BaseSelfSupervisor):
         preprocessor = 'SelfSupDataPreprocessor'
 
@@ -98,8 +98,9 @@ def check_feeding(cfg: Mapping) -> None:
     if collate is pseudo_collate and _is(preprocessor, MODELS, SelfSupDataPreprocessor):
         raise StartError(f'`{COLLATE}` is pseudo_collate, which makes no batches, and '
                          f'{_name(preprocessor)} takes batches: set it to default_collate.')
-    if (_is(model.get('type'), MODELS, SimMIM) and not options.get('send_samples', False)
-            and _is(preprocessor, MODELS, MimCoDataPreprocessor)):
+    if (_is(model.get('type'), MODELS, SimMIM) and isinstance(options, dict)
+            and _is(preprocessor, MODELS, MimCoDataPreprocessor)
+            and not options.get('send_samples', False)):
         raise StartError(f"mmpretrain's SimMIM wants the masks on the device, and "
                          f'{_name(preprocessor)} leaves them on the host: set '
                          '`data_preprocessor.send_samples=True`.')
@@ -107,11 +108,18 @@ def check_feeding(cfg: Mapping) -> None:
 
 def _last_transform(loader: dict) -> Tuple[str, Optional[Any]]:
     """The key of the pipeline, in whatever wraps the dataset, and the type of its last part."""
-    key, dataset = 'train_dataloader.dataset', loader.get('dataset') or {}
-    while isinstance(dataset.get('dataset'), dict):
+    key, dataset = 'train_dataloader.dataset', loader.get('dataset')
+    while isinstance(dataset, dict) and 'dataset' in dataset:
         key, dataset = f'{key}.dataset', dataset['dataset']
-    pipeline = dataset.get('pipeline') or [{}]
-    return f'{key}.pipeline', pipeline[-1].get('type')
+    pipeline = dataset.get('pipeline') if isinstance(dataset, dict) else None
+    return f'{key}.pipeline', _type(pipeline[-1]) if pipeline else None
+
+
+def _type(part: Any) -> Any:
+    """The type of a config's part; a part that is given ready-made is a function or has a class."""
+    if isinstance(part, dict):
+        return part.get('type')
+    return part if inspect.isroutine(part) else type(part)
 
 
 def _is(kind: Any, registry: Registry, wanted: type) -> bool:

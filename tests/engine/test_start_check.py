@@ -4,9 +4,12 @@ import os
 
 import pytest
 from mmengine.config import Config
+from mmengine.dataset import default_collate
 from mmengine.device import get_device
+from mmpretrain.models import SelfSupDataPreprocessor
 from mmpretrain.registry import RUNNERS
 
+from mimco_mm.datasets import ResilientDataset, collate_coded
 from mimco_mm.engine import StartError, check_parts
 from tests import tiny
 
@@ -64,6 +67,17 @@ def test_other_parts__that_fit_are_taken(name, options):
 def test_float16__without_an_accelerator_is_refused(name):
     said = refused(name, {'optim_wrapper.type': 'AmpOptimWrapper'})
     assert 'needs a GPU' in said and '`--amp off`' in said
+
+
+def test_ready_made_parts__are_taken():
+    cfg = Config.fromfile(tiny.CONFIGS / STUDY)
+    cfg.train_dataloader.collate_fn = default_collate
+    cfg.train_dataloader.dataset = ResilientDataset([])
+    cfg.data_preprocessor = SelfSupDataPreprocessor()
+    check_parts(cfg)
+    cfg.train_dataloader.collate_fn = collate_coded
+    with pytest.raises(StartError, match=r'dataset.pipeline` \(it is None\).*SelfSupDataPrep'):
+        check_parts(cfg)
 
 
 def test_work_dir__that_could_not_be_resumed_from_is_refused():
