@@ -8,6 +8,7 @@ from typing import Any, Dict
 
 import torch
 
+from ..names import printable
 from ..version import __version__
 
 
@@ -26,4 +27,4 @@ def skipped(broken: Dict[str, str], shown: int = 3) -> str:
     if not broken:
         return 'all images could be read'
     return (f'{len(broken)} images cannot be read and were skipped: '
-            f'{", ".join(list(broken)[:shown])}{" ..." * (len(broken) > shown)}')
+            f'{", ".join(map(printable, list(broken)[:shown]))}{" ..." * (len(broken) > shown)}')

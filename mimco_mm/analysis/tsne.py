@@ -11,6 +11,8 @@ from sklearn.metrics import silhouette_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
+from ..names import printable
+
 COLUMNS = 4  # panels in a row
 
 
@@ -103,7 +105,8 @@ def plot_tsne(embeddings: Dict[str, Embedding], labels: Dict[str, np.ndarray],
     for axis, (title, embedding) in zip(axes, embeddings.items()):
         for number, name in enumerate(names):
             points = embedding.points[labels[title] == number]
-            axis.scatter(*points.T, s=12, color=colours[number], linewidths=0, label=name)
+            axis.scatter(*points.T, s=12, color=colours[number], linewidths=0,
+                         label=printable(name))
         axis.set(xticks=[], yticks=[], title=title)
         axis.set_xlabel(f'{k}-NN {embedding.knn:.1f} %, silhouette {embedding.silhouette:.3f}')
         axis.set_box_aspect(1)

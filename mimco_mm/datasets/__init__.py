@@ -1,8 +1,9 @@
+from .class_names import LabelError, check_same_classes
 from .class_sample import sample_classes
 from .collation import collate_coded, collate_decoded
 from .ground_truth import GroundTruth, GroundTruthError, load_ground_truth
 from .image_files import ImageFiles, centre_crop, find_images, image_loader
-from .labelled_images import LabelError, LabelledImages
+from .labelled_images import LabelledImages
 from .resilient_dataset import ResilientDataset
 from .revisited import RevisitedImages, load_revisited
 from .storage import LmdbFolderBackend, TarBackend
@@ -10,5 +11,5 @@ from .transforms import *  # noqa: F403
 
 __all__ = ['GroundTruth', 'GroundTruthError', 'ImageFiles', 'LabelError', 'LabelledImages',
            'LmdbFolderBackend', 'ResilientDataset', 'RevisitedImages', 'TarBackend', 'centre_crop',
-           'collate_coded', 'collate_decoded', 'find_images', 'image_loader', 'load_ground_truth',
-           'load_revisited', 'sample_classes']
+           'check_same_classes', 'collate_coded', 'collate_decoded', 'find_images', 'image_loader',
+           'load_ground_truth', 'load_revisited', 'sample_classes']

@@ -3,8 +3,8 @@ from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 
+from .class_names import LabelError
 from .image_files import find_images
-from .labelled_images import LabelError
 
 
 def sample_classes(folder: Path, names: Optional[Sequence[str]] = None, count: int = 10,

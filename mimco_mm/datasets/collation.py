@@ -6,6 +6,7 @@ import torch
 from mmengine.registry import FUNCTIONS
 from mmpretrain.structures import DataSample
 
+from ..names import printable
 from .transforms import BrokenImageError
 from .transforms.cropping import resize_pixels
 from .transforms.loading import decode_by_pillow, decode_jpeg_strictly, image_errors
@@ -48,7 +49,7 @@ def collate_decoded(samples: List[dict]) -> dict:
     if pixels is None:
         raise RuntimeError(
             f'None of the {len(samples)} images of a batch can be decoded, the first is '
-            f'{data_samples[0].img_path} ({broken[0]}). Check the folder under '
+            f'{printable(data_samples[0].img_path)} ({broken[0]}). Check the folder under '
             '`train_dataloader.dataset.dataset.data_root`.')
     replace_broken(pixels, data_samples, broken)
     return dict(inputs=dict(pixels=pixels), data_samples=data_samples)

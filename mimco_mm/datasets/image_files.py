@@ -14,6 +14,12 @@ from .transforms import BrokenImageError
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.webp')
 
 
+def is_hidden(path: str) -> bool:
+    """Whether a path, relative to the folder that is looked through, has a name that begins with a
+    dot: what editors, desktops and version control keep is no image and no class."""
+    return any(name.startswith('.') for name in path.split('/'))
+
+
 def find_images(folder: Union[str, Path]) -> List[str]:
     """Paths of all images under a folder, at any depth and through links, in order.
 

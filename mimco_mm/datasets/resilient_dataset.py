@@ -8,6 +8,7 @@ from mmengine.dataset import BaseDataset
 from mmpretrain.registry import DATASETS
 from torch.utils.data import get_worker_info
 
+from ..names import printable
 from .transforms import BrokenImageError
 
 
@@ -74,8 +75,8 @@ class ResilientDataset:
             return sample
         path, reason = next(iter(broken.items()))
         raise RuntimeError(
-            f'{len(broken)} images in a row cannot be read, the first is {path} ({reason}). Check '
-            'the folder under `train_dataloader.dataset.dataset.data_root`.')
+            f'{len(broken)} images in a row cannot be read, the first is {printable(path)} '
+            f'({reason}). Check the folder under `train_dataloader.dataset.dataset.data_root`.')
 
     def _seed_sample(self, index: int) -> None:
         seed, epoch = self.seed_and_epoch.tolist()
@@ -93,9 +94,9 @@ def _build(config: dict) -> BaseDataset:
     """The dataset, or an error that says which config keys choose its folder."""
     try:
         return DATASETS.build(config)
-    except (OSError, RuntimeError) as error:  # no such folder, no image in it
+    except (OSError, RuntimeError, UnicodeError) as error:  # no such folder, no image in it
         raise RuntimeError(
-            f'The training images cannot be listed: {error}. Set '
+            f'The training images cannot be listed: {printable(error)}. Set '
             '`train_dataloader.dataset.dataset.data_root` (it is '
             f'{config.get("data_root")!r}) and `data_prefix` ({config.get("data_prefix")!r}) to a '
             f'folder of images; relative paths start at {Path.cwd()}.') from error

@@ -1,4 +1,5 @@
 from .hooks import *  # noqa: F403
 from .optim import *  # noqa: F403
 from .runner import PretrainRunner  # noqa: F401
+from .start_check import check_parts  # noqa: F401
 from .transfer_runner import TransferRunner  # noqa: F401

@@ -16,7 +16,8 @@ class StepObserver:
     """Collects scalars and features of the training steps between ``attach`` and ``detach``.
 
     Everything stays on the device, as results of a few samples: nothing here waits for it. What a
-    model does not have (a teacher, a contrastive loss, patches) is left out.
+    model does not have (a teacher, a contrastive loss, patches) is left out. An error of looking
+    does not end the step: ``check`` raises it.
 
     Attributes:
         scalars: name -> 0-d tensors, one of each call of a part (MoBY's loss is called twice a
@@ -42,6 +43,7 @@ class StepObserver:
     def attach(self, data_samples: List[DataSample]) -> None:
         """Look into the steps from here on; the samples carry the masks."""
         self.data_samples = data_samples
+        self.failure: Optional[Exception] = None
         self.scalars: Dict[str, List[torch.Tensor]] = {}
         self.features: Dict[str, torch.Tensor] = {}
         self._watch(self.model.backbone, self._features_of('feature'))
@@ -53,6 +55,11 @@ class StepObserver:
             self._watch(self.model.patch_head.predictor, self._keep_prediction)
             self._watch(self.model.momentum_patch_neck, self._compare_patches)
 
+    def check(self) -> None:
+        """Raise the error of the last step's looks, if there was one."""
+        if self.failure is not None:
+            raise self.failure
+
     def detach(self) -> None:
         """Leave the model as it was; what was collected stays until the next ``attach``."""
         for handle in self.handles:
@@ -63,8 +70,11 @@ class StepObserver:
     def _watch(self, module: nn.Module, look: Callable) -> None:
         def hook(module, inputs, output):
             device = next(self.model.parameters()).device.type
-            with torch.no_grad(), torch.autocast(device, enabled=False):
-                look(module, inputs, output)
+            try:
+                with torch.no_grad(), torch.autocast(device, enabled=False):
+                    look(module, inputs, output)
+            except Exception as error:
+                self.failure = self.failure or error
 
         self.handles.append(module.register_forward_hook(hook))
 

@@ -22,6 +22,7 @@ from .batch_statistics import guard_batch_norms
 from .hooks import ProgressBarHook
 from .quiet_log import is_wanted
 from .sharding import check_shardable, gathered_states, shard
+from .start_check import check_parts
 
 
 @RUNNERS.register_module()
@@ -34,7 +35,8 @@ class PretrainRunner(Runner):
     - Several processes train on CPUs, over gloo.
     - ``fsdp=True`` in the config shards parameters, gradients and optimizer state over the
       processes. Checkpoints are read before, and written whole: they are those of any run.
-    - A training set smaller than one batch is an error, not a run of no steps.
+    - A training set smaller than one batch is an error, not a run of no steps; so are parts of the
+      config that do not fit each other or the machine (``check_parts``).
     - The log says what a user needs to know; a terminal shows a bar with the time left.
     """
 
@@ -132,6 +134,7 @@ class PretrainRunner(Runner):
                 group['lr'] *= optim_wrapper._accumulative_counts
 
     def build_train_loop(self, loop) -> BaseLoop:
+        check_parts(self.cfg)
         loop = super().build_train_loop(loop)
         if len(loop.dataloader) == 0:
             raise ConfigError(

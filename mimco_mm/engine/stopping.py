@@ -8,6 +8,8 @@ from torch import nn
 
 from ..errors import UserError
 from ..models.utils import batch_masks
+from ..names import printable
+from .reporting import on_all_ranks
 
 
 class TrainingStopped(UserError, RuntimeError):
@@ -33,10 +35,11 @@ def stop_training(runner, kind: str, what: str, details: Sequence[str], mends: S
     """
     iteration = runner.iter + 1
     file = Path(runner.work_dir) / f'{kind}_iter_{iteration}.pth'
-    if runner.rank == saving_rank:
-        model = getattr(runner.model, 'module', runner.model)
-        torch.save(batch_contents(model, batch, iteration=iteration, epoch=runner.epoch + 1,
-                                  rank=runner.rank, reason=what), file)
+    saved = f'is saved: {file} (inputs as the model gets them, masks, paths)'
+    try:
+        on_all_ranks(lambda: runner.rank == saving_rank and save_batch(runner, batch, what, file))
+    except RuntimeError as error:  # must not hide why the run ends
+        saved = f'could not be saved as {file} ({printable(error)})'
     if runner.rank:
         raise TrainingStopped(f'Iteration {iteration}: stopped together with rank 0, which says '
                               'why.')
@@ -44,9 +47,15 @@ def stop_training(runner, kind: str, what: str, details: Sequence[str], mends: S
     runner.logger.error(f'{head} (the error that ends the run says what may help)')
     raise TrainingStopped('\n'.join([
         head, *details,
-        f'The batch of rank {saving_rank} is saved: {file} (inputs as the model gets them, masks, '
-        'paths).', last_checkpoint(runner.work_dir), 'What may help, likeliest first:',
+        f'The batch of rank {saving_rank} {saved}.', last_checkpoint(runner.work_dir),
+        'What may help, likeliest first:',
         *(f'  - {mend}' for mend in mends)]))
+
+
+def save_batch(runner, batch: dict, what: str, file: Path) -> None:
+    model = getattr(runner.model, 'module', runner.model)
+    torch.save(batch_contents(model, batch, iteration=runner.iter + 1, epoch=runner.epoch + 1,
+                              rank=runner.rank, reason=what), file)
 
 
 def last_checkpoint(work_dir: str) -> str:

@@ -12,6 +12,8 @@ from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 from torch import nn
 
+from .start_check import check_feeding
+
 Views = Union[torch.Tensor, List[torch.Tensor]]
 
 
@@ -36,12 +38,14 @@ def first_batch(cfg: Config, preprocessor: nn.Module, count: int,
 
     Raises:
         RuntimeError: the images cannot be found; the message names the config keys.
+        ConfigError: collate function, pipeline and preprocessor do not fit each other.
     """
     config = deepcopy(cfg.train_dataloader)
     config.pop('prefetch_factor', None)  # of workers
     config.setdefault('collate_fn', dict(type='default_collate'))
     config.update(batch_size=count, num_workers=0, persistent_workers=False, pin_memory=False,
                   drop_last=False)
+    check_feeding(dict(cfg.items(), train_dataloader=config))
     set_random_seed(seed)
     loader = Runner.build_dataloader(config, seed=seed)
     if hasattr(loader.dataset, 'set_epoch'):

@@ -1,4 +1,4 @@
-from typing import Tuple
+from typing import Dict, Tuple
 
 import torch
 from mmengine.dist import get_rank
@@ -12,11 +12,14 @@ from ..datasets import centre_crop
 
 def labelled_folder(data_root: str, part: str, img_size: int, batch_size: int = 256,
                     num_workers: int = 2) -> DataLoader:
-    """The images of data_root/part/CLASS, in order, through ``centre_crop``."""
+    """The images of data_root/part/CLASS, in order, through ``centre_crop``.
+
+    One that cannot be read is an error that names it (``BrokenImageError``).
+    """
     pipeline = [*centre_crop(img_size), dict(type='PackInputs', meta_keys=('img_path', ))]
     return labelled_loader(
-        dict(type='mmpretrain.CustomDataset', data_root=data_root, data_prefix=part,
-             pipeline=pipeline), batch_size, num_workers)
+        dict(type='mmpretrain.LabelledImages', data_root=data_root, data_prefix=part,
+             pipeline=pipeline, test_mode=True), batch_size, num_workers)
 
 
 def labelled_loader(dataset: dict, batch_size: int, num_workers: int) -> DataLoader:
@@ -48,6 +51,33 @@ def extract_features(backbone: nn.Module, preprocessor: nn.Module,
         features.append(pooled(backbone(data['inputs'])[-1]).float().cpu())
         labels += [int(sample.gt_label) for sample in batch['data_samples']]
     return torch.cat(features), torch.tensor(labels)
+
+
+@torch.no_grad()
+def readable_features(backbone: nn.Module, preprocessor: nn.Module, loader: DataLoader,
+                      broken: Dict[str, str]) -> Tuple[torch.Tensor, torch.Tensor]:
+    """Features (N, C) of the images that can be read, and their rows (N,), on the CPU.
+
+    The backbone works once for each batch, whatever can be read of it: a sharded one does so on
+    all ranks together.
+
+    Args:
+        backbone: see ``extract_features``.
+        preprocessor: of its images.
+        loader: see ``image_loader``.
+        broken: gets path -> reason of the images that cannot be read, and are left out.
+    """
+    backbone.eval()
+    features, rows = [], []
+    for batch in loader:
+        broken.update(batch.broken)
+        count, pixels = len(batch.rows), batch.pixels
+        if count == 0:
+            pixels = pixels.new_zeros(1, *pixels.shape[1:])
+        data = preprocessor(dict(inputs=pixels, data_samples=[]))
+        features.append(pooled(backbone(data['inputs'])[-1])[:count].float().cpu())
+        rows.append(batch.rows)
+    return torch.cat(features), torch.cat(rows)
 
 
 def pooled(output: torch.Tensor) -> torch.Tensor:

@@ -11,6 +11,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
 
+from ..engine import check_parts
 from ..errors import ConfigError
 from ..options.shortcuts import innermost_dataset, transforms
 
@@ -104,6 +105,7 @@ def check_teacher_file(cfg: Config) -> None:
 def check_all(cfg: Config) -> None:
     """All of the above."""
     check_start(cfg)
+    check_parts(cfg)
     check_sizes(cfg)
     check_data(cfg)
     check_teacher_file(cfg)

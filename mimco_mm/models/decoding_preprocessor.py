@@ -8,6 +8,7 @@ from mmpretrain.structures import DataSample
 from torch.nn import functional as F
 from torchvision.io import ImageReadMode, decode_jpeg
 
+from ..names import printable
 from .preprocessors import MimCoDataPreprocessor
 
 __all__ = ['DecodingDataPreprocessor']
@@ -75,9 +76,9 @@ def decode_on_host(content: torch.Tensor, path: str) -> torch.Tensor:
         return decode_jpeg(content, ImageReadMode.RGB)
     except RuntimeError as error:
         raise RuntimeError(
-            f'{path} cannot be decoded ({error}). Header and end of the file are whole, so that '
-            'it was not found when it was read: restore or remove it, or let the workers decode, '
-            'who replace such images (`train_dataloader.collate_fn.type=collate_decoded`).'
+            f'{printable(path)} cannot be decoded ({error}). Header and end of the file are whole, '
+            'so that it was not found when it was read: restore or remove it, or let the workers '
+            'decode, who replace such images (`train_dataloader.collate_fn.type=collate_decoded`).'
         ) from error
 
 

@@ -35,7 +35,8 @@ PIPELINE = [dict(type='LoadRGBImage'), dict(type='RandomResizedCrop', scale=16),
 def pack(source: Path, out: Path, scheme: str, shard_bytes: int = 500) -> str:
     """Pack a folder, and return its URI."""
     out.mkdir(parents=True, exist_ok=True)
-    names = sorted(path.relative_to(source).as_posix() for path in source.rglob('*.*'))
+    names = sorted(path.relative_to(source).as_posix() for path in source.rglob('*.*')
+                   if path.is_file())
     if scheme == 'lmdb':
         assert list(packing.write_lmdb(source, names, out)) == names
     else:

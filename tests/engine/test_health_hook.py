@@ -159,6 +159,29 @@ def test_collapse__ends_the_run_with_the_quantity_the_mends_and_the_batch(
     assert (saved['iteration'], saved['epoch']) == (3, 2)
 
 
+def test_collapse__is_told_even_where_the_batch_cannot_be_saved(run, monkeypatch, tmp_path):
+    constant_backbone(monkeypatch)
+    (tmp_path / 'run' / 'collapse_iter_3.pth').mkdir(parents=True)  # in the file's place
+    with pytest.raises(TrainingStopped, match='the run has collapsed: (?s:.*) '
+                                              'batch of rank 0 could not be saved .*collapse_iter'):
+        run(patience=3)
+
+
+@MODELS.register_module()
+class OwnLoss(InfoNCELoss):
+    """A user's own, with logits of another form."""
+
+    def logits(self, *keys):
+        return super().logits(*keys)[0]
+
+
+def test_failed_measurement__is_logged_and_ends_nothing(run):
+    runner = run(overrides={'model.patch_head.loss.type': 'OwnLoss'})
+    assert runner.iter == 4 and scalars(runner) == 4 * [{}]
+    log = Path(runner._log_dir, f'{runner.timestamp}.log').read_text()
+    assert 'health of iteration 4: failed, and the run goes on without it (RuntimeError: ' in log
+
+
 HEALTHY = dict(feature_std=0.5, rankme=6., patch_positive_logit=2., patch_negative_logit=0.)
 
 

@@ -1,16 +1,18 @@
 """tools/convert/pack_images.py and index_shards.py: all images, once, or a reason why not."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from mmengine import fileio
+from mmpretrain.datasets import CustomDataset
 
 from mimco_mm.datasets.storage import packing
 from mimco_mm.datasets.storage.tar_index import find_shards
 from tests import tiny
-from tests.tools.modules import load_tool
+from tests.tools.modules import TOOLS, load_tool
 
 SCHEMES = ['tar', 'lmdb']
 
@@ -42,6 +44,41 @@ def test_pack__packs_all_and_counts_them(pack, data, tmp_path, scheme):
     for path in (data / 'train').iterdir():
         assert fileio.get(f'{scheme}://{out}/{path.name}') == path.read_bytes()
     assert [path.name for path in out.parent.iterdir()] == ['train']
+
+
+# not in the order of text: as text, the byte FF comes before U+E000, as UTF-8 after it
+ODD = [b'caf\xe9/a\xff.png', '\ue000/猫 🐈.png'.encode(), b'two\nlines.png', b'\xff.png']
+
+
+@pytest.mark.parametrize('scheme', SCHEMES)
+def test_pack__takes_names_of_any_bytes(data, tmp_path, scheme):
+    folder = os.fsencode(data / 'caf\udce9')
+    for number, name in enumerate(ODD):
+        path = Path(os.fsdecode(folder + b'/' + name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((data / 'train' / f'{number:02d}.png').read_bytes())
+    out = tmp_path / 'packed' / 'train'
+    said = start('pack_images.py', os.fsdecode(folder), out, '--format', scheme)
+    assert f'{out}: 4 images, 0.00 GB, all of {data}/caf\\xe9' in said
+    if scheme == 'tar':
+        (out / 'index.npy').unlink()
+        assert f'{out}: 4 images in 1 shards' in start('index_shards.py', out)
+    names, packed = (
+        [os.fsencode(images.get_data_info(row)['img_path'].partition(f'{root}/')[2])
+         for images in [CustomDataset(data_root=root, with_label=False, pipeline=[])]
+         for row in range(len(images))] for root in (os.fsdecode(folder), f'{scheme}://{out}'))
+    assert packed == names and sorted(names) == sorted(ODD)
+    for name in ODD:
+        assert fileio.get(f'{scheme}://{out}/{os.fsdecode(name)}') == Path(
+            os.fsdecode(folder + b'/' + name)).read_bytes()
+
+
+def start(tool: str, *arguments) -> str:
+    """What a command of tools/convert says."""
+    result = subprocess.run([sys.executable, TOOLS / 'convert' / tool, *arguments], text=True,
+                            timeout=120, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert result.returncode == 0, result.stdout
+    return result.stdout
 
 
 def test_pack__shards_have_the_size_that_was_asked_for(pack, data, tmp_path):

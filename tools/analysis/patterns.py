@@ -91,6 +91,7 @@ def draw(args: argparse.Namespace, images, queries: list, found: dict):
     """The figure, of the pixels that the networks saw."""
     from mimco_mm.analysis import Box, context_tile, mosaic, plot_patterns
     from mimco_mm.datasets import ImageFiles
+    from mimco_mm.names import printable
     own = ImageFiles([query.path for query in queries], args.img_size)
 
     def tile(source, row: int, at: dict):
@@ -102,13 +103,14 @@ def draw(args: argparse.Namespace, images, queries: list, found: dict):
         mosaic([tile(own, number, entry['query']),
                 *(tile(images, hit['row'], hit) for hit in entry['hits'])], args.neighbours + 1)
         for number, entry in enumerate(entries)] for title, entries in found.items()},
-        [Path(query.path).stem for query in queries])
+        [printable(Path(query.path).stem) for query in queries])
 
 
 def run(args: argparse.Namespace) -> None:
     from mimco_mm.analysis import draw_queries, parse_query, picture_file, skipped, write_record
     from mimco_mm.datasets import ImageFiles, find_images
     from mimco_mm.evaluation import load_titled_backbones
+    from mimco_mm.names import printable
     started = time.time()
     out = picture_file(args.out)
     paths = find_images(args.data)
@@ -124,7 +126,8 @@ def run(args: argparse.Namespace) -> None:
     if args.context < max(strides):
         raise ValueError(f'--context {args.context} is smaller than a patch of {max(strides)} px')
     queries = queries or draw_queries(images, args.num_queries, min(strides), args.seed)
-    print('\n'.join(['queries:', *(f'  {query}' for query in queries), f'{len(paths)} images:']))
+    print('\n'.join(['queries:', *(f'  {printable(query)}' for query in queries),
+                     f'{len(paths)} images:']))
     broken: dict[str, str] = {}
     found = search(args, backbones, queries, paths, broken)
     print(skipped(broken))

@@ -64,8 +64,10 @@ def algorithm(cfg: Config) -> str:
 def report_broken(samples: list) -> None:
     broken = {path: reason for sample in samples
               for path, reason in sample.get('broken_images', {}).items()}
+    from mimco_mm.names import printable
     for path, reason in broken.items():
-        print(f'skipped {path}, which cannot be read ({reason}); the next one takes its place')
+        print(f'skipped {printable(path)}, which cannot be read ({reason}); the next one takes its '
+              'place')
 
 
 def draw(args: argparse.Namespace, cfg: Config):
@@ -73,6 +75,7 @@ def draw(args: argparse.Namespace, cfg: Config):
     from mimco_mm.analysis import preview
     from mimco_mm.engine import inspection, training_images
     from mimco_mm.models.utils import batch_masks
+    from mimco_mm.names import printable
     preprocessor = training_images.build_preprocessor(cfg)
     inputs, samples = training_images.first_batch(cfg, preprocessor, args.count, args.seed)
     report_broken(samples)
@@ -97,7 +100,7 @@ def draw(args: argparse.Namespace, cfg: Config):
         else:
             pixels = inspection.reconstruct(model, views[-1], samples)
             rows['reconstruction'] = training_images.to_pixels(pixels, preprocessor)
-    names = [Path(sample.img_path).name for sample in samples]
+    names = [printable(Path(sample.img_path).name) for sample in samples]
     return preview.plot_preview(rows, names, title, similarity, mask)
 
 

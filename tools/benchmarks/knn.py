@@ -65,17 +65,12 @@ def load_images(cfg: Config) -> dict:
     """Loaders of bank and queries, which must have the same classes."""
     from mmengine.dist import get_world_size
 
-    from mimco_mm.datasets import LabelError
+    from mimco_mm.datasets import LabelError, check_same_classes
     from mimco_mm.evaluation import labelled_loader
     loaders = {part: labelled_loader(cfg[part], cfg.batch_size, cfg.num_workers)
                for part in ('bank', 'queries')}
-    classes = {part: loader.dataset.metainfo.get('classes') for part, loader in loaders.items()}
-    if all(classes.values()) and list(classes['bank']) != list(classes['queries']):
-        one, other = (set(names) for names in classes.values())
-        raise LabelError(
-            f'`bank` and `queries` do not have the same classes: only in bank '
-            f'{sorted(one - other)[:3]}, only in queries {sorted(other - one)[:3]}. Labels are '
-            'numbered in the order of the folders, which must be the same in both.')
+    its, others = (loader.dataset.metainfo.get('classes') for loader in loaders.values())
+    check_same_classes('bank', its, 'queries', others)
     fewest = min(len(loader.dataset) for loader in loaders.values())
     if fewest < get_world_size():
         raise LabelError(f'{fewest} images are too few for {get_world_size()} processes.')

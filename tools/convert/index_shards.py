@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument('shards', type=Path, help="folder of *.tar in WebDataset's layout")
     folder = parser.parse_args().shards
     from mimco_mm.datasets.storage.tar_index import ShardError, find_shards, scan_shard, write_index
+    from mimco_mm.names import printable
     shards = find_shards(folder)
     if not shards:
         sys.exit(f'error: there is no *.tar in {folder} (seen from {Path.cwd()})')
@@ -31,7 +32,7 @@ def main() -> None:
                                      for shard in track_iter_progress(shards)))
     except (OSError, ShardError) as error:
         sys.exit(f'\nerror: {error}')
-    print(f'\n{folder}: {count} images in {len(shards)} shards')
+    print(f'\n{printable(folder)}: {count} images in {len(shards)} shards')
 
 
 if __name__ == '__main__':

@@ -62,6 +62,7 @@ def main() -> None:
     from mimco_mm.datasets.storage.lmdb_backend import LmdbPack
     from mimco_mm.datasets.storage.tar_backend import TarPack
     from mimco_mm.datasets.storage.tar_index import find_shards, scan_shard, write_index
+    from mimco_mm.names import printable
     unfinished = args.out.with_name(f'{args.out.name}.unfinished')
     try:
         names, sizes = find(args.images)
@@ -84,7 +85,8 @@ def main() -> None:
     except (FileNotFoundError, RuntimeError, ShardError, packing.PackingError) as error:
         sys.exit(f'error: {error}')
     unfinished.rename(args.out)
-    print(f'{args.out}: {len(names)} images, {sum(sizes) / 1e9:.2f} GB, all of {args.images}')
+    print(printable(f'{args.out}: {len(names)} images, {sum(sizes) / 1e9:.2f} GB, all of '
+                    f'{args.images}'))
 
 
 if __name__ == '__main__':

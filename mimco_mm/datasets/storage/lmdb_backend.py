@@ -18,7 +18,10 @@ def import_lmdb() -> Any:
 
 
 class LmdbPack:
-    """An LMDB database of files, name (UTF-8) -> content, as mmengine's LmdbBackend reads it."""
+    """An LMDB database of files, name -> content, as mmengine's LmdbBackend reads it.
+
+    A key is the name's bytes, as the file system has them: UTF-8, or whatever they are.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -34,18 +37,18 @@ class LmdbPack:
         return self.database.begin()
 
     def names(self, prefix: str) -> Iterator[str]:
-        start = prefix.encode()
+        start = os.fsencode(prefix)
         with self.begin() as transaction, transaction.cursor() as cursor:
             if not cursor.set_range(start):
                 return
             for key in cursor.iternext(values=False):
                 if not key.startswith(start):
                     return
-                yield key.decode()
+                yield os.fsdecode(key)
 
     def read(self, name: str) -> bytes:
         with self.begin() as transaction:
-            content = transaction.get(name.encode())
+            content = transaction.get(os.fsencode(name))
         if content is None:
             raise FileNotFoundError(f'no {name} in the database {self.folder}')
         return content

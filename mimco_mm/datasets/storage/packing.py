@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Iterator, Sequence
 
 from ...errors import UserError
+from ...names import printable
 from .lmdb_backend import import_lmdb
 from .packed_backend import Pack
 from .tar_index import find_shards
@@ -31,12 +32,14 @@ def check_shard_names(names: Sequence[str]) -> None:
     dotted = [name for name in names if name.rpartition('/')[2].count('.') > 1]
     if dotted:
         raise PackingError(
-            f'{len(dotted)} images have more than one dot in their name, such as {dotted[0]}, and '
-            'the key of a sample in a shard ends at the first. Rename them, or take --format lmdb.')
+            f'{len(dotted)} images have more than one dot in their name, such as '
+            f'{printable(dotted[0])}, and the key of a sample in a shard ends at the first. Rename '
+            'them, or take --format lmdb.')
     (key, count), = Counter(name.rpartition('.')[0] for name in names).most_common(1)
     if count > 1:
-        raise PackingError(f'{count} images are called {key} but for their suffix, and would be '
-                           'one sample of a shard. Rename them, or take --format lmdb.')
+        raise PackingError(f'{count} images are called {printable(key)} but for their '
+                           'suffix, and would be one sample of a shard. Rename them, or take '
+                           '--format lmdb.')
 
 
 def plan_shards(sizes: Sequence[int], shard_bytes: int) -> Iterator[range]:
@@ -85,23 +88,25 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
 def write_lmdb(source: Path, names: Sequence[str], out: Path) -> Iterator[str]:
     """Write name -> content into the database ``out``, and yield each name when it is done.
 
-    Names, in ascending order, that are there already are kept.
+    They go in by the order of their bytes; those that are there already are kept.
 
     Raises:
         PackingError: a name longer than a key may be.
     """
+    names = sorted(names, key=os.fsencode)
     with import_lmdb().open(str(out), map_size=MAP_SIZE) as database:
-        longest = max(names, key=lambda name: len(name.encode()))
-        if len(longest.encode()) > database.max_key_size():
-            raise PackingError(f'{longest} is longer than the {database.max_key_size()} bytes that '
-                               'a key of LMDB may have. Take --format tar.')
+        longest = max(names, key=lambda name: len(os.fsencode(name)))
+        if len(os.fsencode(longest)) > database.max_key_size():
+            raise PackingError(f'{printable(longest)} is longer than the '
+                               f'{database.max_key_size()} bytes that a key of LMDB may have. '
+                               'Take --format tar.')
         done = database.stat()['entries']
         yield from names[:done]
         for start in range(done, len(names), COMMIT):
             with database.begin(write=True) as transaction:
                 for name in names[start:start + COMMIT]:
                     content = (source / name).read_bytes()
-                    transaction.put(name.encode(), content, append=True)
+                    transaction.put(os.fsencode(name), content, append=True)
                     yield name
 
 
@@ -112,7 +117,8 @@ def verify(pack: Pack, names: Sequence[str], where: Path) -> None:
         PackingError: not those of ``names``.
     """
     found = list(pack.names(''))
-    if found != list(names):
+    if found != sorted(names, key=os.fsencode):
         differing = sorted(set(found) ^ set(names))
         raise PackingError(f'{where} holds {len(found)} images, not the {len(names)} of the '
-                           f'folder, and differs in {differing[0]}. Remove it and start again.')
+                           f'folder, and differs in {printable(differing[0])}. Remove it and '
+                           'start again.')

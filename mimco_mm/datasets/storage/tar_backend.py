@@ -35,15 +35,16 @@ class TarPack:
         self._open = lru_cache(MAX_OPEN)(lambda shard: _OpenFile(self.shards[shard]))
 
     def names(self, prefix: str) -> Iterator[str]:
-        start = prefix.encode()
+        start = os.fsencode(prefix)
         for row in range(bisect_left(self.keys, start), len(self.keys)):
             if not self.keys[row].startswith(start):
                 return
-            yield self.keys[row].decode()
+            yield os.fsdecode(self.keys[row].item())
 
     def read(self, name: str) -> bytes:
-        row = bisect_left(self.keys, name.encode())
-        if row == len(self.keys) or self.keys[row] != name.encode():
+        key = os.fsencode(name)
+        row = bisect_left(self.keys, key)
+        if row == len(self.keys) or self.keys[row] != key:
             raise FileNotFoundError(f'no {name} in the shards of {self.shards[0].parent}')
         _, shard, offset, size = self.members[row].item()
         content = os.pread(self._open(shard).descriptor, size, offset)

@@ -10,6 +10,7 @@ from typing import Dict, Iterable, List, NamedTuple, Tuple
 import numpy as np
 
 from ...errors import UserError
+from ...names import printable
 from ..image_files import SUFFIXES
 
 MEMBERS, SHARDS = 'index.npy', 'index.json'
@@ -26,8 +27,8 @@ class TarIndex(NamedTuple):
 
     Attributes:
         shards: their paths.
-        members: (N,), by name: ``name`` (UTF-8), ``shard`` (a place in ``shards``), ``offset`` and
-            ``size`` in bytes. Mapped from the file, so that all processes share one copy.
+        members: (N,), by name: ``name`` (its bytes), ``shard`` (a place in ``shards``), ``offset``
+            and ``size`` in bytes. Mapped from the file, so that all processes share one copy.
     """
 
     shards: List[Path]
@@ -53,12 +54,12 @@ def scan_shard(shard: Path) -> List[Member]:
             for member in tar:
                 name = posixpath.normpath(member.name)
                 if name.endswith('.cls') and '/' not in name:
-                    classes[name.partition('.')[0]] = tar.extractfile(member).read().decode()
+                    classes[name.partition('.')[0]] = os.fsdecode(tar.extractfile(member).read())
                 elif member.isfile() and name.lower().endswith(SUFFIXES):
                     images.append((name, member.offset_data, member.size))
             if shard.stat().st_size < tar.offset - tarfile.BLOCKSIZE + END:
                 raise tarfile.ReadError('the end is missing')
-    except (tarfile.TarError, UnicodeDecodeError) as error:
+    except tarfile.TarError as error:
         raise ShardError(f'{shard} is no tar, compressed or cut ({error}): expected a plain tar '
                          'of images. Copy or make it again.') from error
 
@@ -83,7 +84,7 @@ def write_index(folder: Path, scanned: Iterable[Tuple[Path, List[Member]]]) -> i
     rows = []
     for place, (shard, members) in enumerate(scanned):
         sizes[shard.name] = shard.stat().st_size
-        rows += [(name.encode(), place, offset, size) for name, offset, size in members]
+        rows += [(os.fsencode(name), place, offset, size) for name, offset, size in members]
     if not rows:
         raise ShardError(f'There is no image ({", ".join(SUFFIXES)}) in the shards of {folder} '
                          f'({", ".join(sizes) or "no *.tar"}).')
@@ -91,7 +92,7 @@ def write_index(folder: Path, scanned: Iterable[Tuple[Path, List[Member]]]) -> i
     for (name, first, *_), (following, second, *_) in zip(rows, rows[1:]):
         if name == following:
             shards = list(sizes)
-            raise ShardError(f'{name.decode()} is in {shards[first]} and again in '
+            raise ShardError(f'{printable(os.fsdecode(name))} is in {shards[first]} and again in '
                              f'{shards[second]} of {folder}: names must be unique, as they tell '
                              'images apart.')
     width = max(len(name) for name, *_ in rows)

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from torchvision.io import decode_jpeg
 
 from ...errors import UserError
+from ...names import printable
 from .jpeg_header import read_jpeg_header
 
 
@@ -54,8 +55,7 @@ class image_errors(AbstractContextManager):
     def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
         # decoders raise OSError, SyntaxError, ValueError, struct.error
         if isinstance(error, Exception) and not isinstance(error, MemoryError):
-            reason = str(error).replace('\n', ' ')
-            raise BrokenImageError(f'{kind.__name__}: {reason}') from error
+            raise BrokenImageError(f'{kind.__name__}: {printable(error)}') from error
 
 
 def decode(content: bytes) -> np.ndarray:

@@ -1,8 +1,11 @@
-from typing import Optional
+from typing import Dict, Optional
 
 from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
 from mmpretrain.registry import HOOKS
+
+from ...names import printable
+from ..reporting import reporting
 
 
 @HOOKS.register_module()
@@ -14,9 +17,11 @@ class BrokenImageHook(Hook):
             dir.
     """
 
+    priority = 'LOWEST'  # after the checkpoint
+
     def __init__(self, shown: int = 10) -> None:
         self.shown = shown
-        self.broken = {}
+        self.broken: Dict[str, str] = {}
 
     def before_train_epoch(self, runner) -> None:
         self.broken = {}
@@ -29,13 +34,23 @@ class BrokenImageHook(Hook):
         broken = {}
         for part in all_gather_object(self.broken):
             broken.update(part)
-        if not broken or runner.rank:
-            return
-        lines = [f'{path}: {reason}' for path, reason in sorted(broken.items())]
-        with open(f'{runner.work_dir}/broken_images.txt', 'a') as file:
-            file.writelines(f'epoch {runner.epoch + 1}: {line}\n' for line in lines)
+        if broken and runner.rank == 0:
+            with reporting(runner, f'The list of {len(broken)} images that could not be read'):
+                self.report(runner, broken)
+
+    def report(self, runner, broken: Dict[str, str]) -> None:
+        """List them in the work dir, and some of them in the log.
+
+        Args:
+            runner: the Runner.
+            broken: path -> why it cannot be read.
+        """
+        lines = [f'{printable(path)}: {printable(why)}' for path, why in sorted(broken.items())]
         more = '' if len(lines) <= self.shown else f' and {len(lines) - self.shown} more'
+        name = f'{runner.work_dir}/broken_images.txt'
         runner.logger.warning(
             f'{len(lines)} of {len(runner.train_dataloader.dataset)} images could not be read in '
             f'epoch {runner.epoch + 1}; each was replaced by the next one. They are listed in '
-            f'{file.name}: {"; ".join(lines[:self.shown])}{more}')
+            f'{name}: {"; ".join(lines[:self.shown])}{more}')
+        with open(name, 'a', encoding='utf-8') as file:
+            file.writelines(f'epoch {runner.epoch + 1}: {line}\n' for line in lines)

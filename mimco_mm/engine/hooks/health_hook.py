@@ -9,6 +9,7 @@ from mmpretrain.registry import HOOKS
 from ...errors import ConfigError
 from ...evaluation import feature_std, rankme
 from ..observation import StepObserver
+from ..reporting import on_all_ranks, reporting
 from ..stopping import stop_training
 
 MIN_SAMPLES = 8  # fewer features say little about their spread; RankMe of n is n at most
@@ -30,7 +31,8 @@ class HealthHook(Hook):
     Every ``interval`` iterations it logs, as ``health/...``, what ``StepObserver`` sees in that
     step, and of the student's features (of the masked images, of all ranks, up to ``samples``) the
     standard deviation and RankMe; of the teacher's the standard deviation. Other steps are not
-    touched, and no step is computed otherwise than without it.
+    touched, and no step is computed otherwise than without it. A measurement that fails is a line
+    in the log.
 
     A run has collapsed when one quantity has been below its limit ``patience`` measurements in a
     row, after the part ``grace`` of the run. Healthy runs and random weights were measured at 0.2
@@ -85,10 +87,13 @@ class HealthHook(Hook):
         if not self.observing:
             return
         self.observer.detach()
-        measured = self.measure(runner.world_size)
+        measured = {}
+        with reporting(runner, f'health of iteration {runner.iter + 1}'):
+            on_all_ranks(self.observer.check)
+            measured = self.measure(runner.world_size)
         for name, value in measured.items():
             runner.message_hub.update_scalar(f'train/health/{name}', value)
-        if runner.iter >= self.grace * runner.max_iters:
+        if measured and runner.iter >= self.grace * runner.max_iters:
             self.judge(runner, measured, data_batch)
 
     def due(self, runner, batch_idx: int) -> bool:

@@ -1,4 +1,4 @@
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Dict, Optional, Tuple
 
 from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
@@ -6,10 +6,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop
 from mmpretrain.registry import HOOKS
 
-from ...datasets import LabelError
-
-# How many classes an error names.
-SHOWN = 3
+from ...datasets import LabelError, check_same_classes
+from ...datasets.class_names import brief
 
 
 @HOOKS.register_module()
@@ -35,8 +33,8 @@ class LabelCheckHook(Hook):
         for part, dataset in found.items():
             self.check_count(part, dataset, model, outputs)
         if 'train' in found and 'val' in found:
-            self.check_same('train_dataloader', classes(found['train']),
-                            'val_dataloader', classes(found['val']))
+            check_same_classes('train_dataloader', classes(found['train']),
+                               'val_dataloader', classes(found['val']))
         for part in found:
             evaluator = getattr(getattr(runner, f'_{part}_loop'), 'evaluator', None)
             for metric in getattr(evaluator, 'metrics', []):
@@ -49,8 +47,8 @@ class LabelCheckHook(Hook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         saved = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
         for part, dataset in self.datasets(runner).items():
-            self.check_same('checkpoint', saved.get('classes'), f'{part}_dataloader',
-                            classes(dataset))
+            check_same_classes('checkpoint', saved.get('classes'), f'{part}_dataloader',
+                               classes(dataset))
 
     @staticmethod
     def datasets(runner) -> Dict[str, BaseDataset]:
@@ -79,24 +77,7 @@ class LabelCheckHook(Hook):
             f'model.head.num_classes={count} data_preprocessor.num_classes={count}`, or choose '
             'other images by `data_root` of the datasets.')
 
-    @staticmethod
-    def check_same(first: str, its: Optional[Sequence[str]], second: str,
-                   others: Optional[Sequence[str]]) -> None:
-        if not its or not others or tuple(its) == tuple(others):
-            return
-        only = [sorted(set(one) - set(other)) for one, other in ((its, others), (others, its))]
-        raise LabelError(
-            f'{first} and {second} do not have the same classes: {len(its)} and {len(others)}; '
-            f'only in {first}: {brief(only[0])}; only in {second}: {brief(only[1])}. Labels are '
-            'numbered in the order of the folders, which must be the same in both.')
-
 
 def classes(dataset: BaseDataset) -> Optional[Tuple[str, ...]]:
     """Names of the classes, where the dataset knows them."""
     return dataset.metainfo.get('classes')
-
-
-def brief(names: Optional[Sequence[str]]) -> str:
-    if not names:
-        return 'none' if names is not None else 'by the largest label of the list'
-    return ', '.join(map(str, names[:SHOWN])) + ' ...' * (len(names) > SHOWN)

@@ -1,0 +1,18 @@
+"""Names as a reader can see them: a file may be called anything but / and the zero byte."""
+
+
+def printable(text: object) -> str:
+    r"""``str(text)`` on one line, and fit for any log, file or terminal of UTF-8.
+
+    What cannot be shown is written as Python writes it: a line break as ``\n``, the byte FF of a
+    name that is no UTF-8, which Python keeps as a surrogate, as ``\xff``.
+    """
+    shown = (each if each.isprintable() else _escaped(each) for each in str(text))
+    return ''.join(shown)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # os.fsdecode's, of a byte that is no UTF-8
+        return f'\\x{code - 0xDC00:02x}'
+    return character.encode('unicode_escape').decode()
