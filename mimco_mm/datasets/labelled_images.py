@@ -1,6 +1,6 @@
-from mmpretrain.datasets import CustomDataset
 from mmpretrain.registry import DATASETS
 
+from .image_folder import ImageFolder
 from .transforms import BrokenImageError
 
 
@@ -9,8 +9,8 @@ class LabelError(RuntimeError):
 
 
 @DATASETS.register_module()
-class LabelledImages(CustomDataset):
-    """mmpretrain's CustomDataset, with errors that say which folders and lists were expected.
+class LabelledImages(ImageFolder):
+    """``ImageFolder``, with errors that say which folders and lists were expected.
 
     Args:
         **kwargs: those of mmpretrain's CustomDataset: without ``ann_file`` the folders under
@@ -18,7 +18,8 @@ class LabelledImages(CustomDataset):
             image that cannot be read is an error that names it.
 
     Raises:
-        LabelError: no such folder, no image in it, no list, or a list of another form.
+        LabelError: no such folder, no image in it, no list, a list of another form, or, in
+            training, one label for all.
     """
 
     def load_data_list(self) -> list:
@@ -28,6 +29,9 @@ class LabelledImages(CustomDataset):
             raise LabelError(f'{self._expected()}, but: {error}') from error
         if self.with_label and samples and min(sample['gt_label'] for sample in samples) < 0:
             raise LabelError(f'{self._expected()}, but there is a label below 0.')
+        if not self.test_mode and self.with_label and len(samples) > 1 and self.one_label(samples):
+            raise LabelError(f'{self._expected()}, but all {len(samples)} images have one label, '
+                             f'{samples[0]["gt_label"]}: there is nothing to learn.')
         return samples
 
     def _expected(self) -> str:

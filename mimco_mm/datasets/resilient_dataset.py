@@ -8,6 +8,7 @@ from mmengine.dataset import BaseDataset
 from mmpretrain.registry import DATASETS
 from torch.utils.data import get_worker_info
 
+from .listing import Ignored
 from .transforms import BrokenImageError
 
 
@@ -37,6 +38,11 @@ class ResilientDataset:
     @property
     def metainfo(self) -> dict:
         return self.dataset.metainfo
+
+    @property
+    def ignored(self) -> Optional[Ignored]:
+        """What the listing of the images has left out; None of a dataset that lists none."""
+        return getattr(self.dataset, 'ignored', None)
 
     def full_init(self) -> None:
         self.dataset.full_init()

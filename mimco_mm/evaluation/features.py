@@ -15,7 +15,7 @@ def labelled_folder(data_root: str, part: str, img_size: int, batch_size: int = 
     """The images of data_root/part/CLASS, in order, through ``centre_crop``."""
     pipeline = [*centre_crop(img_size), dict(type='PackInputs', meta_keys=('img_path', ))]
     return labelled_loader(
-        dict(type='mmpretrain.CustomDataset', data_root=data_root, data_prefix=part,
+        dict(type='mmpretrain.ImageFolder', data_root=data_root, data_prefix=part,
              pipeline=pipeline), batch_size, num_workers)
 
 

@@ -108,7 +108,8 @@ def test_knn__two_processes_write_what_one_writes(files, tool, monkeypatch, tmp_
     ('swin.py', 'swin.pth', ['--cfg-options', 'ks=[0]'], '`ks` must be numbers from 1 up'),
     ('swin.py', 'swin.pth', ['--cfg-options', 'queries.data_prefix=test'],
      'one folder of images for each class under .*test'),
-    ('swin.py', 'swin.pth', ['--cfg-options', 'queries.data_prefix=train/lying'], 'Found 0 files'),
+    ('swin.py', 'swin.pth', ['--cfg-options', 'queries.data_prefix=train/lying'],
+     'There are no images .* beside the class folders'),
 ])
 def test_knn__wrong_use_is_explained(files, tool, monkeypatch, tmp_path, config, checkpoint,
                                      options, message):

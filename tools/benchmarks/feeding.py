@@ -42,7 +42,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def has_jpegs(folder: Path) -> bool:
-    return any(path.suffix.lower() in SUFFIXES for path in folder.rglob('*'))
+    from mimco_mm.datasets import list_images
+    return folder.is_dir() and bool(list_images(folder, SUFFIXES).names)
 
 
 def pipelines() -> dict[str, tuple[list[dict], str]]:
@@ -73,7 +74,7 @@ def build(folder: Path, pipeline: list[dict]):
     """The folder's JPEGs through a pipeline, with the same random numbers each time."""
     from mmpretrain.registry import DATASETS
     dataset = DATASETS.build(dict(type='ResilientDataset', dataset=dict(
-        type='CustomDataset', data_root=str(folder), with_label=False, extensions=SUFFIXES,
+        type='ImageFolder', data_root=str(folder), with_label=False, extensions=SUFFIXES,
         pipeline=pipeline)))
     dataset.set_epoch(0, seed=0)
     return dataset

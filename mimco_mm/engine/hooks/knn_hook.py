@@ -10,6 +10,7 @@ from mmpretrain.registry import HOOKS
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 
+from ...datasets import is_hidden
 from ...evaluation import extract_features, knn_accuracy, labelled_folder
 from ..untouched import untouched
 
@@ -101,6 +102,7 @@ class KNNHook(Hook):
 
 def _has_folders(path: str) -> bool:
     try:
-        return any(fileio.list_dir_or_file(path, list_file=False))
+        folders = fileio.list_dir_or_file(path, list_file=False)
+        return any(not is_hidden(folder) for folder in folders)
     except (FileNotFoundError, NotADirectoryError):
         return False

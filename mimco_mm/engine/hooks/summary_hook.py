@@ -22,6 +22,7 @@ class PretrainSummaryHook(Hook):
             f'{type(model).__name__} with {type(model.backbone).__name__} on '
             f'{runner.world_size} x {get_device()}',
             self.batch(runner),
+            *self.ignored(runner),
             self.learning_rate(runner),
             *self.teacher(model),
             self.parameters(model),
@@ -37,6 +38,13 @@ class PretrainSummaryHook(Hook):
                 f'{runner.world_size} ranks x {per_rank} images x {accumulation} accumulated; '
                 f'{len(runner.train_dataloader.dataset)} images, {steps} iterations an epoch, '
                 f'epochs {runner.epoch + 1} to {runner.max_epochs}')
+
+    @staticmethod
+    def ignored(runner) -> List[str]:
+        """What lies in the folder of the images and is none of them, or cannot be reached."""
+        dataset = runner.train_dataloader.dataset
+        found = getattr(dataset, 'ignored', None)
+        return [] if found is None else [f'ignored under {dataset.dataset.img_prefix}: {found}']
 
     @staticmethod
     def learning_rate(runner) -> str:
