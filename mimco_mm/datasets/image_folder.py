@@ -51,7 +51,7 @@ class ImageFolder(CustomDataset):
             # class by class: 'a-b/1.png' would come before 'a/1.png'
             names = sorted(inside, key=lambda name: name.partition('/')[::2])
         if not names:
-            raise FileNotFoundError(no_images(self.img_prefix, self.ignored, self.extensions))
+            raise no_images(self.img_prefix, f'ignored: {self.ignored}', self.extensions)
         return self._labelled(names, classes) if self.with_label else names
 
     def _labelled(self, names: List[str], classes: List[str]) -> List[Tuple[str, int]]:

@@ -71,40 +71,36 @@ def list_images(folder: Union[str, Path], suffixes: Sequence[str] = SUFFIXES) ->
         suffixes: the endings of images, in small letters.
 
     Raises:
-        OSError: there is no such folder, or it cannot be read.
+        FileNotFoundError: there are none, or no such folder.
+        OSError: the folder cannot be read.
     """
+    suffixes = tuple(suffixes)
     backend = get_file_backend(str(folder), enable_singleton=True)
     listing = Listing([], [], Ignored())
     if isinstance(backend, LocalBackend):
-        _walk(str(folder), tuple(suffixes), listing)
+        try:
+            _walk(str(folder), suffixes, listing)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise no_images(folder, error.strerror, suffixes) from error
     else:
-        names = backend.list_dir_or_file(str(folder), list_dir=False, recursive=True)
-        _select(names, tuple(suffixes), listing)
+        _select(backend.list_dir_or_file(str(folder), list_dir=False, recursive=True), suffixes,
+                listing)
+    if not listing.names:
+        raise no_images(folder, f'ignored: {listing.ignored}', suffixes)
     listing.names.sort()
     listing.folders.sort()
     return listing
 
 
 def find_images(folder: Union[str, Path]) -> List[str]:
-    """Paths of all images under a folder, at any depth and through links, in order.
-
-    Raises:
-        FileNotFoundError: there are none.
-    """
-    try:
-        names, _, ignored = list_images(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        names, ignored = [], Ignored()
-    if not names:
-        raise FileNotFoundError(f'{no_images(folder, ignored)} (seen from {Path.cwd()}).')
-    return [os.path.join(folder, name) for name in names]
+    """Paths of all images under a folder, by ``list_images``."""
+    return [os.path.join(folder, name) for name in list_images(folder).names]
 
 
-def no_images(folder: Union[str, Path], ignored: Ignored,
-              suffixes: Sequence[str] = SUFFIXES) -> str:
-    """The beginning of an error: a folder has no images, but perhaps something else."""
-    also = f', but {ignored}' if ignored else ''
-    return f'There are no images ({", ".join(suffixes)}) under {folder}{also}'
+def no_images(folder: Union[str, Path], reason: str,
+              suffixes: Sequence[str] = SUFFIXES) -> FileNotFoundError:
+    return FileNotFoundError(f'There are no images ({", ".join(suffixes)}) under {folder} '
+                             f'(seen from {Path.cwd()}): {reason}')
 
 
 def _select(names: Iterator[str], suffixes: Sequence[str], listing: Listing) -> None:

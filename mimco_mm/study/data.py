@@ -56,7 +56,11 @@ def write_subset(source: Path, target: Path, train: int, test: int) -> None:
 def _by_class(folder: Path) -> Dict[str, List[str]]:
     """{class: its images by name}, of the classes that have some."""
     images: Dict[str, List[str]] = {}
-    for path in list_images(folder).names if folder.is_dir() else ():
+    try:
+        names = list_images(folder).names
+    except FileNotFoundError:
+        names = []
+    for path in names:
         name, inside, file = path.partition('/')
         if inside:
             images.setdefault(name, []).append(file)

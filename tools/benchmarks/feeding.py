@@ -41,11 +41,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def has_jpegs(folder: Path) -> bool:
-    from mimco_mm.datasets import list_images
-    return folder.is_dir() and bool(list_images(folder, SUFFIXES).names)
-
-
 def pipelines() -> dict[str, tuple[list[dict], str]]:
     """{row: (pipeline, what collates its samples)}.
 
@@ -153,9 +148,11 @@ def run(args: argparse.Namespace) -> list[dict]:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     from mimco_mm.analysis import feeding_markdown
-    if not has_jpegs(args.folder):
-        sys.exit(f'error: there is no .jpg or .jpeg under {args.folder} (seen from {Path.cwd()}); '
-                 'expected a folder of photographs, e.g. data/imagenet/val')
+    from mimco_mm.datasets import list_images
+    try:
+        list_images(args.folder, SUFFIXES)
+    except FileNotFoundError as error:
+        sys.exit(f'error: {error}; expected a folder of photographs, e.g. data/imagenet/val')
     rows = run(args)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(rows, indent=2) + '\n')

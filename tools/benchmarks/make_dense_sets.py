@@ -56,13 +56,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def choose(folder: Path, count: int, seed: int) -> list[Path]:
-    from mimco_mm.datasets import list_images
-    if not folder.is_dir():
-        raise SystemExit(f'error: there is no folder {folder} (seen from {Path.cwd()})')
-    names, _, ignored = list_images(folder)
-    found = [folder / name for name in names]
+    from mimco_mm.datasets import find_images
+    try:
+        found = [Path(path) for path in find_images(folder)]
+    except FileNotFoundError as error:
+        raise SystemExit(f'error: {error}') from error
     if len(found) < count:
-        raise SystemExit(f'error: {folder} has {len(found)} images (ignored: {ignored}), and '
+        raise SystemExit(f'error: {folder} has {len(found)} images, and '
                          f'--train and --val ask for {count}')
     return random.Random(seed).sample(found, count)
 
@@ -71,7 +71,7 @@ def read(path: Path, side: int) -> np.ndarray:
     """The image (H, W, 3), longer side at most ``side`` px."""
     from mimco_mm.datasets import BrokenImageError, LoadRGBImage
     try:
-        image = LoadRGBImage()(dict(img_path=str(path)))['img']
+        image = np.ascontiguousarray(LoadRGBImage()(dict(img_path=str(path)))['img'])
     except BrokenImageError as error:
         raise SystemExit(f'error: {path} cannot be decoded ({error})') from error
     scale = min(1., side / max(image.shape[:2]))

@@ -53,14 +53,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def find_photographs(args: argparse.Namespace) -> list[Path]:
     """The photographs in the order of their names, enough of them."""
-    from mimco_mm.datasets import list_images
-    if not args.photographs.is_dir():
-        sys.exit(f'error: there is no folder {args.photographs} (seen from {Path.cwd()})')
-    names, _, ignored = list_images(args.photographs)
-    found = [args.photographs / name for name in names]
+    from mimco_mm.datasets import find_images
+    try:
+        found = [Path(path) for path in find_images(args.photographs)]
+    except FileNotFoundError as error:
+        sys.exit(f'error: {error}')
     if len(found) <= args.queries:
         sys.exit(f'error: {args.queries} queries need more than {args.queries} photographs, and '
-                 f'there are {len(found)} under {args.photographs} (ignored: {ignored}); set '
+                 f'there are {len(found)} under {args.photographs}; set '
                  '--queries lower or give another folder')
     return found
 

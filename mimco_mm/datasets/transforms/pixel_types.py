@@ -8,7 +8,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """An image in RGB, whatever its type of pixels.
 
     Raises:
-        ValueError: its values leave the range of their type, or fill next to nothing of it.
+        ValueError: its values leave the range of their type, fill next to nothing of it, or cannot
+            be known.
     """
     image = _narrow(image)
     return image if image.mode == 'RGB' else image.convert('RGB')
@@ -25,6 +26,10 @@ def _narrow(image: Image.Image) -> Image.Image:
     kind, *_ = tags.get(TiffImagePlugin.SAMPLEFORMAT, (UNSIGNED, ))
     if not (image.mode[0] in 'IF' or image.mode == 'L' and kind == SIGNED):
         return image
+    if (image.mode in 'IF' and tags.get(TiffImagePlugin.COMPRESSION, 1) != 1
+            and tags.prefix == b'MM'):
+        raise ValueError('Pillow misreads a compressed big-endian TIFF of signed or floating '
+                         'numbers; store it without compression, or with 8 bits')
     values = np.asarray(image)
     bits, *_ = tags.get(TiffImagePlugin.BITSPERSAMPLE, (16, ))
     low, span, step = (0, 1, 0) if image.mode == 'F' else (0, 2**bits, 1)
@@ -36,7 +41,8 @@ def _narrow(image: Image.Image) -> Image.Image:
         values = values.view(np.uint32)
     least, most, high = values.min(), values.max(), low + span - step
     if not (low <= least and most <= high):  # nor if they are no numbers
-        raise ValueError(f'its values, {least} to {most}, are not within {low} to {high}')
+        raise ValueError(f'its values, {least} to {most}, are not within {low} to {high}; '
+                         'store them so, or with 8 bits')
     grey = np.floor((values.astype(np.float64) - low) / span * 256).clip(max=255).astype(np.uint8)
     if least < most and grey.min() == grey.max():
         raise ValueError(f'its values, {least} to {most}, are one shade of the {low} to {high} '
