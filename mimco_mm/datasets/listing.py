@@ -37,9 +37,10 @@ class Ignored:
         return bool(self.endings or self.others)
 
     def __str__(self) -> str:
-        parts = [f'{what}: {count}' for what, count in self.others.items()]
+        parts = [f'{what}: {count}' for what, count in sorted(self.others.items())]
         if self.endings:
-            named = [f'{ending} {count}' for ending, count in self.endings.most_common(SHOWN)]
+            common = sorted(self.endings.items(), key=lambda item: (-item[1], item[0]))
+            named = [f'{ending} {count}' for ending, count in common[:SHOWN]]
             more = [f'{len(self.endings) - SHOWN} more'] * (len(self.endings) > SHOWN)
             parts.insert(0, f'files of other endings: {sum(self.endings.values())} '
                             f'({", ".join(named + more)})')

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,22 @@ def test_knn__equals_single_images(files, tool, monkeypatch, tmp_path, capsys, f
     assert (written['benchmark'], written['images']) == ('knn', dict(bank=24, queries=24))
     assert len(written['checkpoint_sha256']) == 64 and '--pool' in written['command']
     assert f'{wanted["k20_top1"]:10.2f}' in capsys.readouterr().out
+
+
+def test_knn__hidden_files_and_folders_count_nowhere(files, tool, monkeypatch, tmp_path):
+    """A class of one part alone, as a notebook leaves it, would shift all labels."""
+    shutil.copytree(files / 'data', tmp_path / 'data')
+    one = next((files / 'data' / 'val').rglob('*.png'))
+    for copy in ('.ipynb_checkpoints/a-checkpoint.png', 'lying/.ipynb_checkpoints/a.png'):
+        (tmp_path / 'data' / 'val' / copy).parent.mkdir()
+        shutil.copy(one, tmp_path / 'data' / 'val' / copy)
+    (tmp_path / 'data' / 'train' / 'lying' / '._0.jpg').write_bytes(b'no image')
+    found = []
+    for root in (files / 'data', tmp_path / 'data'):
+        main(tool, monkeypatch, files / 'swin.py', files / 'swin.pth', '--data-root', root,
+             '--out', tmp_path / 'found.json')
+        found.append(json.loads((tmp_path / 'found.json').read_text()))
+    assert found[0]['results'] == found[1]['results'] and found[0]['images'] == found[1]['images']
 
 
 def test_knn__two_processes_write_what_one_writes(files, tool, monkeypatch, tmp_path):
