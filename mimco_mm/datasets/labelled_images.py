@@ -27,6 +27,8 @@ class LabelledImages(ImageFolder):
             samples = super().load_data_list()
         except (AssertionError, OSError, RuntimeError, ValueError) as error:
             raise LabelError(f'{self._expected()}, but: {error}') from error
+        if self.ignored:
+            self.warn(f'Ignored under {self.img_prefix}: {self.ignored}.')
         if self.with_label and samples and min(sample['gt_label'] for sample in samples) < 0:
             raise LabelError(f'{self._expected()}, but there is a label below 0.')
         if not self.test_mode and self.with_label and len(samples) > 1 and self.one_label(samples):

@@ -100,7 +100,7 @@ def find_images(folder: Union[str, Path]) -> List[str]:
 
 def no_images(folder: Union[str, Path], reason: str,
               suffixes: Sequence[str] = SUFFIXES) -> FileNotFoundError:
-    return FileNotFoundError(f'There are no images ({", ".join(suffixes)}) under {folder} '
+    return FileNotFoundError(f'There are no images ({", ".join(sorted(suffixes))}) under {folder} '
                              f'(seen from {Path.cwd()}): {reason}')
 
 

@@ -219,18 +219,25 @@ def test_class_folder_without_images__is_said(four, logged):
     assert [dataset.get_data_info(row)['gt_label'] for row in range(4)] == [1, 1, 2, 2]
 
 
+def test_what_is_ignored_beside_labelled_images__is_said(folder, logged):
+    build('LabelledImages', data_root=str(folder))
+    assert logged()[-1].endswith(
+        f'Ignored under {folder}/: files of other endings: 2 (.txt 2), dangling links: 2, '
+        'hidden: 6.')
+
+
 def test_number_of_named_classes__must_fit_the_folders(four):
     with pytest.raises(LabelError, match='2 folders under .*, and 3 classes are named'):
         build('LabelledImages', data_root=str(four), metainfo=dict(classes=('p', 'q', 'r')))
 
 
 @pytest.mark.parametrize('ann_file', ['list.txt', ''])
-def test_one_label_for_all__is_said_and_refused_in_training(four, logged, ann_file):
-    (four / 'list.txt').write_text(''.join(f'{name} 3\n' for name in FOUR))
-    config = dict(data_root=str(four), ann_file=ann_file)
+def test_one_label_for_all__is_said_and_refused_in_training(four, tmp_path, logged, ann_file):
+    (tmp_path / 'list.txt').write_text(''.join(f'{name} 3\n' for name in FOUR))
+    config = dict(data_root=str(four), ann_file=str(tmp_path / ann_file) if ann_file else '')
     if not ann_file:
         config['data_root'] = str(four.parent)  # one folder too high: its one class is `data`
-    label, place = (3, four / 'list.txt') if ann_file else (0, f'{four.parent}/')
+    label, place = (3, tmp_path / 'list.txt') if ann_file else (0, f'{four.parent}/')
     assert len(build('LabelledImages', **config, test_mode=True)) == 4
     (line, ) = logged()
     assert line.endswith(f'All 4 images of {place} have one label, {label}.')
