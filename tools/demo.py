@@ -119,13 +119,13 @@ def draw_neighbours(found: dict, rows: int = 8, columns: int = 6):
     """For some test images, the nearest training images by SimMIM's and by MimCo's features."""
     import numpy as np
     import torch
-    from PIL import Image
 
     from mimco_mm.analysis import plot_neighbours
+    from mimco_mm.datasets import decode
     from mimco_mm.evaluation import nearest_neighbours
 
     def rgb(path: str) -> np.ndarray:
-        return np.asarray(Image.open(path).convert('RGB'))
+        return decode(Path(path).read_bytes())
 
     files = {part: found['MimCo'][f'{part} files'] for part in ('train', 'test')}
     picked = torch.linspace(0, len(files['test']) - 1, rows).long()

@@ -2,14 +2,17 @@ from .class_names import LabelError, check_same_classes
 from .class_sample import sample_classes
 from .collation import collate_coded, collate_decoded
 from .ground_truth import GroundTruth, GroundTruthError, load_ground_truth
-from .image_files import ImageFiles, centre_crop, find_images, image_loader
+from .image_files import SUFFIXES, ImageFiles, centre_crop, image_loader, is_hidden
+from .image_folder import ImageFolder
 from .labelled_images import LabelledImages
+from .listing import find_images, list_images
 from .resilient_dataset import ResilientDataset
 from .revisited import RevisitedImages, load_revisited
 from .storage import LmdbFolderBackend, TarBackend
 from .transforms import *  # noqa: F403
 
-__all__ = ['GroundTruth', 'GroundTruthError', 'ImageFiles', 'LabelError', 'LabelledImages',
-           'LmdbFolderBackend', 'ResilientDataset', 'RevisitedImages', 'TarBackend', 'centre_crop',
-           'check_same_classes', 'collate_coded', 'collate_decoded', 'find_images', 'image_loader',
+__all__ = ['SUFFIXES', 'GroundTruth', 'GroundTruthError', 'ImageFiles', 'ImageFolder',
+           'LabelError', 'LabelledImages', 'LmdbFolderBackend', 'ResilientDataset',
+           'RevisitedImages', 'TarBackend', 'centre_crop', 'check_same_classes', 'collate_coded',
+           'collate_decoded', 'find_images', 'image_loader', 'is_hidden', 'list_images',
            'load_ground_truth', 'load_revisited', 'sample_classes']

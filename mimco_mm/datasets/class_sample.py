@@ -4,7 +4,8 @@ from typing import Dict, List, Optional, Sequence
 import numpy as np
 
 from .class_names import LabelError
-from .image_files import find_images
+from .image_files import is_hidden
+from .listing import find_images
 
 
 def sample_classes(folder: Path, names: Optional[Sequence[str]] = None, count: int = 10,
@@ -28,7 +29,8 @@ def sample_classes(folder: Path, names: Optional[Sequence[str]] = None, count: i
     if not folder.is_dir():
         raise LabelError(f'There is no folder {folder} (seen from {Path.cwd()}); expected one of '
                          'CLASS folders with images.')
-    found = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    found = sorted(path.name for path in folder.iterdir()
+                   if path.is_dir() and not is_hidden(path.name))
     if names is None:
         if count > len(found):
             raise LabelError(f'{count} classes were asked for, but {folder} has {len(found)} '

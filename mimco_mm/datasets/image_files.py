@@ -1,37 +1,32 @@
-"""Images by their paths alone, as a frozen network sees them."""
+"""Which files are images, by their names, and how a frozen network sees them."""
 
-import os
-from pathlib import Path
 from typing import Dict, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 import torch
 from mmpretrain.registry import TRANSFORMS
+from PIL import Image, features
 from torch.utils.data import DataLoader, Dataset
 
 from .transforms import BrokenImageError
 
-SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.webp')
+FORMATS = ('AVIF', 'BMP', 'GIF', 'JPEG', 'JPEG2000', 'PNG', 'PPM', 'TIFF', 'WEBP')  # Pillow's names
 
 
-def is_hidden(path: str) -> bool:
-    """Whether a path, relative to the folder that is looked through, has a name that begins with a
-    dot: what editors, desktops and version control keep is no image and no class."""
-    return any(name.startswith('.') for name in path.split('/'))
+def _suffixes() -> Tuple[str, ...]:
+    """The endings of ``FORMATS``, of as many as the installed Pillow decodes."""
+    Image.init()
+    missing = () if features.check('jpg_2000') else ('JPEG2000', )  # others it leaves out itself
+    return tuple(sorted(suffix for suffix, name in Image.registered_extensions().items()
+                        if name in FORMATS and name not in missing))
 
 
-def find_images(folder: Union[str, Path]) -> List[str]:
-    """Paths of all images under a folder, at any depth and through links, in order.
+SUFFIXES = _suffixes()  # the endings of images, everywhere
 
-    Raises:
-        FileNotFoundError: there are none.
-    """
-    found = [os.path.join(parent, name) for parent, _, names in os.walk(folder, followlinks=True)
-             for name in names if name.lower().endswith(SUFFIXES)]
-    if not found:
-        raise FileNotFoundError(f'There are no images ({", ".join(SUFFIXES)}) under {folder} '
-                                f'(seen from {Path.cwd()}).')
-    return sorted(found)
+
+def is_hidden(name: str) -> bool:
+    """Whether a file, given by its path in the folder of all, or a folder around it is hidden."""
+    return name.startswith('.') or '/.' in name
 
 
 def centre_crop(img_size: int) -> List[dict]:

@@ -9,6 +9,7 @@ from mmpretrain.registry import DATASETS
 from torch.utils.data import get_worker_info
 
 from ..names import printable
+from .listing import Ignored
 from .transforms import BrokenImageError
 
 
@@ -38,6 +39,11 @@ class ResilientDataset:
     @property
     def metainfo(self) -> dict:
         return self.dataset.metainfo
+
+    @property
+    def ignored(self) -> Optional[Ignored]:
+        """What the listing of the images has left out; None of a dataset that lists none."""
+        return getattr(self.dataset, 'ignored', None)
 
     def full_init(self) -> None:
         self.dataset.full_init()

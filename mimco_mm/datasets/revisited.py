@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 from torch.utils.data import Dataset
 
 from .ground_truth import GroundTruth, load_ground_truth
-from .transforms import BrokenImageError
+from .transforms import BrokenImageError, to_rgb
 
 # How many missing images an error names.
 SHOWN = 3
@@ -79,7 +79,7 @@ def read_rgb(path: Path) -> Tuple[Image.Image, bool]:
         ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
         try:
             with Image.open(path) as image:
-                return image.convert('RGB'), tolerant
+                return to_rgb(image).copy(), tolerant
         except MemoryError:
             raise
         except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error

@@ -41,8 +41,8 @@ def check_work_dir(cfg: Config) -> None:
     try:
         work_dir.encode()
     except UnicodeEncodeError as error:
-        raise ConfigError(f'`work_dir` {printable(work_dir)} has bytes that are no UTF-8, and could '
-                         'not be resumed from: choose another by `--work-dir`.') from error
+        raise ConfigError(f'`work_dir` {printable(work_dir)} has bytes that are no UTF-8, and '
+                          'could not be resumed from: choose another by `--work-dir`.') from error
 
 
 def check_precision(cfg: Config) -> None:

@@ -2,8 +2,11 @@
 
 import os
 from pathlib import Path
+from typing import Dict, List
 
 from mmengine.utils import track_iter_progress
+
+from ..datasets import list_images
 
 PARTS = ('train', 'test')
 
@@ -32,9 +35,8 @@ def write_subset(source: Path, target: Path, train: int, test: int) -> None:
     Raises:
         FileNotFoundError: source/train or source/test has no folders of images.
     """
-    classes = {part: sorted(path for path in (source / part).glob('*') if path.is_dir())
-               for part in PARTS}
-    names = {part: [path.name for path in paths] for part, paths in classes.items()}
+    images = {part: _by_class(source / part) for part in PARTS}
+    names = {part: list(classes) for part, classes in images.items()}
     if not names['train'] or names['train'] != names['test']:
         raise FileNotFoundError(
             f'Expected a folder of images for each class, the same ones in {source}/train and '
@@ -42,10 +44,24 @@ def write_subset(source: Path, target: Path, train: int, test: int) -> None:
             'another root with --data-root, or fetch CIFAR-10 with --download.')
     unfinished = target.with_name(f'{target.name}.unfinished')
     for part, count in zip(PARTS, (train, test)):
-        for folder in classes[part]:
-            to = unfinished / part / folder.name
-            to.mkdir(parents=True, exist_ok=True)
-            for file in sorted(folder.iterdir())[:count]:
-                if not os.path.lexists(to / file.name):
-                    os.symlink(file.resolve(), to / file.name)
+        for name, files in images[part].items():
+            for file in files[:count]:
+                link = unfinished / part / name / file
+                link.parent.mkdir(parents=True, exist_ok=True)
+                if not os.path.lexists(link):
+                    os.symlink((source / part / name / file).resolve(), link)
     unfinished.rename(target)
+
+
+def _by_class(folder: Path) -> Dict[str, List[str]]:
+    """{class: its images by name}, of the classes that have some."""
+    images: Dict[str, List[str]] = {}
+    try:
+        names = list_images(folder).names
+    except FileNotFoundError:
+        names = []
+    for path in names:
+        name, inside, file = path.partition('/')
+        if inside:
+            images.setdefault(name, []).append(file)
+    return {name: sorted(files) for name, files in sorted(images.items())}

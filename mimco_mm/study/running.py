@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 from mmpretrain.registry import MODELS, RUNNERS
 from torch.nn import functional as F
 
+from ..datasets import list_images
 from ..evaluation import extract_features, knn_accuracy, labelled_folder, load_frozen_backbone
 from .plan import TEACHER, Job, Size
 
@@ -150,7 +151,7 @@ def finetune(job: Job, size: Size, checkpoint: Optional[Path], configs: Path, wo
     cfg.train_dataloader.dataset.dataset.data_root = data_root
     for loader in (cfg.val_dataloader, cfg.test_dataloader):
         loader.dataset.data_root = data_root
-    classes = len(list((work_dir / 'data' / 'train').iterdir()))
+    classes = len(list_images(work_dir / 'data' / 'train').folders)
     cfg.model.head.num_classes = cfg.data_preprocessor.num_classes = classes
     cfg.train_cfg.val_interval = size.finetune_epochs + 1  # once, below
     runner = train(cfg, job, work_dir / job.name / 'finetune', size.finetune_epochs,

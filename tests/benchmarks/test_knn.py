@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +86,22 @@ def test_knn__equals_single_images(files, tool, monkeypatch, tmp_path, capsys, f
     assert f'{wanted["k20_top1"]:10.2f}' in capsys.readouterr().out
 
 
+def test_knn__hidden_files_and_folders_count_nowhere(files, tool, monkeypatch, tmp_path):
+    """A class of one part alone, as a notebook leaves it, would shift all labels."""
+    shutil.copytree(files / 'data', tmp_path / 'data')
+    one = next((files / 'data' / 'val').rglob('*.png'))
+    for copy in ('.ipynb_checkpoints/a-checkpoint.png', 'lying/.ipynb_checkpoints/a.png'):
+        (tmp_path / 'data' / 'val' / copy).parent.mkdir()
+        shutil.copy(one, tmp_path / 'data' / 'val' / copy)
+    (tmp_path / 'data' / 'train' / 'lying' / '._0.jpg').write_bytes(b'no image')
+    found = []
+    for root in (files / 'data', tmp_path / 'data'):
+        main(tool, monkeypatch, files / 'swin.py', files / 'swin.pth', '--data-root', root,
+             '--out', tmp_path / 'found.json')
+        found.append(json.loads((tmp_path / 'found.json').read_text()))
+    assert found[0]['results'] == found[1]['results'] and found[0]['images'] == found[1]['images']
+
+
 def test_knn__two_processes_write_what_one_writes(files, tool, monkeypatch, tmp_path):
     arguments = (files / 'swin.py', files / 'swin.pth', '--data-root', files / 'data', '--out')
     main(tool, monkeypatch, *arguments, tmp_path / '1.json')
@@ -108,7 +125,8 @@ def test_knn__two_processes_write_what_one_writes(files, tool, monkeypatch, tmp_
     ('swin.py', 'swin.pth', ['--cfg-options', 'ks=[0]'], '`ks` must be numbers from 1 up'),
     ('swin.py', 'swin.pth', ['--cfg-options', 'queries.data_prefix=test'],
      'one folder of images for each class under .*test'),
-    ('swin.py', 'swin.pth', ['--cfg-options', 'queries.data_prefix=train/lying'], 'Found 0 files'),
+    ('swin.py', 'swin.pth', ['--cfg-options', 'queries.data_prefix=train/lying'],
+     'There are no images .* beside the class folders'),
 ])
 def test_knn__wrong_use_is_explained(files, tool, monkeypatch, tmp_path, config, checkpoint,
                                      options, message):

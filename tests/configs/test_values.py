@@ -85,7 +85,7 @@ def test_config__data(name):
     assert loader.drop_last and loader.persistent_workers and loader.num_workers > 0
     assert plain(loader.sampler) == dict(type='DefaultSampler', shuffle=True)
     dataset = loader.dataset.dataset
-    assert loader.dataset.type == 'ResilientDataset' and dataset.type == 'CustomDataset'
+    assert loader.dataset.type == 'ResilientDataset' and dataset.type == 'ImageFolder'
     assert (dataset.data_root, dataset.data_prefix) == ('data/imagenet', 'train')
     assert dataset.with_label is False
     for part in (loader.dataset, dataset):

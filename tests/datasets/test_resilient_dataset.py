@@ -44,7 +44,7 @@ def folder(tmp_path):
 def build(folder: Path, **kwargs) -> ResilientDataset:
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         return ResilientDataset(
-            dict(type='CustomDataset', data_root=str(folder), with_label=False,
+            dict(type='ImageFolder', data_root=str(folder), with_label=False,
                  pipeline=PIPELINE), **kwargs)
 
 
@@ -142,15 +142,15 @@ def test_getitem__other_errors_are_not_hidden(folder):
 
 @pytest.mark.parametrize('make, reason', [
     (lambda path: None, 'No such file or directory'),
-    (lambda path: path.mkdir(), 'Found 0 files'),
-    (lambda path: (path.mkdir(), (path / 'notes.txt').write_text('')), 'Found 0 files'),
+    (lambda path: path.mkdir(), 'There are no images'),
+    (lambda path: (path.mkdir(), (path / 'notes.txt').write_text('')), 'There are no images'),
     (lambda path: path.write_text('an archive'), 'Not a directory'),
 ], ids=['missing', 'empty', 'no image', 'file'])
 def test_init__folder_without_images_is_named_with_its_config_key(tmp_path, make, reason):
     make(tmp_path / 'train')
     with pytest.raises(RuntimeError) as error:
         with DefaultScope.overwrite_default_scope('mmpretrain'):
-            ResilientDataset(dict(type='CustomDataset', data_root=str(tmp_path),
+            ResilientDataset(dict(type='ImageFolder', data_root=str(tmp_path),
                                   data_prefix='train', with_label=False, pipeline=PIPELINE))
     message = str(error.value)
     assert reason in message and str(tmp_path / 'train') in message

@@ -16,6 +16,7 @@ from mmpretrain.registry import DATASETS
 from torch.utils.data import DataLoader
 
 from mimco_mm.datasets import ResilientDataset
+from mimco_mm.datasets.listing import HIDDEN, LINK, SPECIAL, Ignored
 from mimco_mm.datasets.storage import (
     LmdbFolderBackend,
     ShardError,
@@ -23,7 +24,7 @@ from mimco_mm.datasets.storage import (
     packing,
     tar_backend,
 )
-from mimco_mm.datasets.storage.tar_index import find_shards, scan_shard, write_index
+from mimco_mm.datasets.storage.tar_index import TO_FOLDER, find_shards, scan_shard, write_index
 from mimco_mm.evaluation import labelled_folder
 from tests import tiny
 
@@ -215,6 +216,70 @@ def test_tar__reads_what_webdataset_has_written(folder, tmp_path):
 def test_index__names_may_start_with_a_dot_and_other_members_are_left_out(tmp_path):
     write_tar(tmp_path / 'a.tar', **{'./x/a.JPEG': b'1', './x/a.json': b'{}', 'README': b'-'})
     assert scan_shard(tmp_path / 'a.tar') == [('x/a.JPEG', 512, 1)]
+
+
+def write_links(path: Path, files: dict, links: dict, kind: bytes = tarfile.SYMTYPE) -> Path:
+    """A tar of files, name -> content, and after them of links, name -> target."""
+    write_tar(path, **files)
+    with tarfile.open(path, 'a') as tar:
+        for name, target in links.items():
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, target
+            tar.addfile(info)
+    return path
+
+
+@pytest.mark.parametrize('kind, links', [
+    (tarfile.SYMTYPE, {'y/b.jpg': '../x/a.jpg', 'x/c.jpg': 'a.jpg', 'd.jpg': './x/../x/c.jpg',
+                       'y/e.png': '../blobs/1'}),
+    (tarfile.LNKTYPE, {'y/b.jpg': 'x/a.jpg', 'x/c.jpg': './x/a.jpg', 'd.jpg': 'x/c.jpg',
+                       'y/e.png': 'blobs/1'})], ids=['symbolic', 'hard'])
+def test_index__links_are_what_they_name(tmp_path, kind, links):
+    write_links(tmp_path / 'a.tar', {'x/a.jpg': b'1', 'blobs/1': b'22'}, links, kind)
+    ignored = Ignored()
+    assert write_index(tmp_path, [(tmp_path / 'a.tar', scan_shard(tmp_path / 'a.tar', ignored))])
+    content = {'x/a.jpg': b'1', **dict.fromkeys(links, b'1'), 'y/e.png': b'22'}
+    for name in content:
+        assert fileio.get(f'tar://{tmp_path}/{name}') == content[name]
+    assert sorted(TarBackend().list_dir_or_file(
+        f'tar://{tmp_path}', list_dir=False, recursive=True)) == sorted(content)
+    assert str(ignored) == 'files of other endings: 1 (none 1)'
+
+
+def test_index__a_link_may_stand_before_its_target_and_be_a_class(tmp_path):
+    write_links(tmp_path / 'a.tar', {}, {'0.jpg': '1.jpg', '0.cls': '1.cls'})
+    with tarfile.open(tmp_path / 'a.tar', 'a') as tar:
+        for name, content in (('1.jpg', b'12'), ('1.cls', b'7')):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    (first, second) = scan_shard(tmp_path / 'a.tar')
+    assert first[0] == '7/0.jpg' and second[0] == '7/1.jpg' and first[1:] == second[1:]
+
+
+def test_index__what_is_left_out_is_counted(tmp_path):
+    write_links(tmp_path / 'a.tar', {'x/a.jpg': b'1', 'x/._a.jpg': b'-', 'x/a.json': b'{}',
+                                     '.ipynb_checkpoints/a.jpg': b'1'},
+                {'gone.jpg': 'nowhere.jpg', 'circle.jpg': 'ring.jpg', 'ring.jpg': 'circle.jpg',
+                 'up.jpg': '../../etc/passwd', 'y': 'x', 'z.jpg': '.ipynb_checkpoints'})
+    with tarfile.open(tmp_path / 'a.tar', 'a') as tar:
+        for name, kind in (('pipe.jpg', tarfile.FIFOTYPE), ('x', tarfile.DIRTYPE)):
+            info = tarfile.TarInfo(name)
+            info.type = kind
+            tar.addfile(info)
+    ignored = Ignored()
+    assert [name for name, *_ in scan_shard(tmp_path / 'a.tar', ignored)] == ['x/a.jpg']
+    assert ignored.endings == {'.json': 1}
+    assert ignored.others == {HIDDEN: 2, LINK: 4, TO_FOLDER: 2, SPECIAL: 1}
+
+
+@pytest.mark.parametrize('make', [
+    os.mkfifo, lambda path: path.symlink_to('gone'), lambda path: path.mkdir()],
+    ids=['FIFO', 'dangling link', 'folder'])
+def test_scan__what_is_no_file_is_an_error_at_once(tmp_path, make):
+    make(tmp_path / 'a.tar')
+    with pytest.raises(ShardError, match='a.tar is no file, or a link to nothing'):
+        index(tmp_path)
 
 
 # What goes wrong

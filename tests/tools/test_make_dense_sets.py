@@ -70,5 +70,8 @@ def test_splits_share_no_photograph(data):
 
 def test_too_few_photographs(tmp_path):
     make = dense_sets.tool('tools/benchmarks/make_dense_sets')
-    with pytest.raises(SystemExit, match='has 0 images .* ask for 40'):
+    with pytest.raises(SystemExit, match='There are no images'):
+        make.main([str(tmp_path), '--out', str(tmp_path / 'out')])
+    (tmp_path / 'a.webp').touch()
+    with pytest.raises(SystemExit, match='has 1 images, .* ask for 40'):
         make.main([str(tmp_path), '--out', str(tmp_path / 'out')])

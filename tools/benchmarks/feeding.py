@@ -41,10 +41,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def has_jpegs(folder: Path) -> bool:
-    return any(path.suffix.lower() in SUFFIXES for path in folder.rglob('*'))
-
-
 def pipelines() -> dict[str, tuple[list[dict], str]]:
     """{row: (pipeline, what collates its samples)}.
 
@@ -73,7 +69,7 @@ def build(folder: Path, pipeline: list[dict]):
     """The folder's JPEGs through a pipeline, with the same random numbers each time."""
     from mmpretrain.registry import DATASETS
     dataset = DATASETS.build(dict(type='ResilientDataset', dataset=dict(
-        type='CustomDataset', data_root=str(folder), with_label=False, extensions=SUFFIXES,
+        type='ImageFolder', data_root=str(folder), with_label=False, extensions=SUFFIXES,
         pipeline=pipeline)))
     dataset.set_epoch(0, seed=0)
     return dataset
@@ -152,9 +148,11 @@ def run(args: argparse.Namespace) -> list[dict]:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     from mimco_mm.analysis import feeding_markdown
-    if not has_jpegs(args.folder):
-        sys.exit(f'error: there is no .jpg or .jpeg under {args.folder} (seen from {Path.cwd()}); '
-                 'expected a folder of photographs, e.g. data/imagenet/val')
+    from mimco_mm.datasets import list_images
+    try:
+        list_images(args.folder, SUFFIXES)
+    except FileNotFoundError as error:
+        sys.exit(f'error: {error}; expected a folder of photographs, e.g. data/imagenet/val')
     rows = run(args)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(rows, indent=2) + '\n')

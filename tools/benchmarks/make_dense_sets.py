@@ -18,13 +18,17 @@ colour is its class. Nothing can be concluded from a figure that was measured on
 import argparse
 import json
 import random
+import sys
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
 import cv2
 import numpy as np
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
+ROOT = Path(__file__).resolve().parents[2]
+if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
+    sys.path.insert(0, str(ROOT))
+
 LEVELS = 3  # of each colour channel: 27 colours
 BLUR = 9  # px, so that patches have smooth outlines
 AREA = (0.01, 0.6)  # smallest and largest object, parts of the image
@@ -52,18 +56,24 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def choose(folder: Path, count: int, seed: int) -> list[Path]:
-    found = sorted(path for path in folder.rglob('*') if path.suffix.lower() in SUFFIXES)
+    from mimco_mm.datasets import find_images
+    try:
+        found = [Path(path) for path in find_images(folder)]
+    except FileNotFoundError as error:
+        raise SystemExit(f'error: {error}') from error
     if len(found) < count:
-        raise SystemExit(f'error: {folder} has {len(found)} images ({", ".join(SUFFIXES)}), and '
+        raise SystemExit(f'error: {folder} has {len(found)} images, and '
                          f'--train and --val ask for {count}')
     return random.Random(seed).sample(found, count)
 
 
 def read(path: Path, side: int) -> np.ndarray:
     """The image (H, W, 3), longer side at most ``side`` px."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise SystemExit(f'error: {path} cannot be decoded')
+    from mimco_mm.datasets import BrokenImageError, LoadRGBImage
+    try:
+        image = np.ascontiguousarray(LoadRGBImage()(dict(img_path=str(path)))['img'])
+    except BrokenImageError as error:
+        raise SystemExit(f'error: {path} cannot be decoded ({error})') from error
     scale = min(1., side / max(image.shape[:2]))
     size = [max(1, round(length * scale)) for length in image.shape[1::-1]]
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)

@@ -15,7 +15,10 @@ import pickle
 import sys
 from pathlib import Path
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp')
+ROOT = Path(__file__).resolve().parents[2]
+if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
+    sys.path.insert(0, str(ROOT))
+
 BOX = 0.9  # the query's box, as a part of both sides of the photograph
 # kind of view -> (smallest, largest) part of the box's area, and the widest ratio of the sides
 VIEWS = {'easy': (0.5, 0.9, 1.5), 'hard': (0.15, 0.35, 2.0), 'junk': (0.02, 0.05, 1.0)}
@@ -50,11 +53,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def find_photographs(args: argparse.Namespace) -> list[Path]:
     """The photographs in the order of their names, enough of them."""
-    found = sorted(path for path in args.photographs.rglob('*')
-                   if path.suffix.lower() in SUFFIXES)
+    from mimco_mm.datasets import find_images
+    try:
+        found = [Path(path) for path in find_images(args.photographs)]
+    except FileNotFoundError as error:
+        sys.exit(f'error: {error}')
     if len(found) <= args.queries:
         sys.exit(f'error: {args.queries} queries need more than {args.queries} photographs, and '
-                 f'there are {len(found)} ({", ".join(SUFFIXES)}) under {args.photographs}; set '
+                 f'there are {len(found)} under {args.photographs}; set '
                  '--queries lower or give another folder')
     return found
 
@@ -62,9 +68,11 @@ def find_photographs(args: argparse.Namespace) -> list[Path]:
 def load(path: Path, side: int):
     """The photograph in RGB, upright, at most ``side`` px wide and high."""
     from PIL import Image, ImageOps
+
+    from mimco_mm.datasets import to_rgb
     try:
         with Image.open(path) as image:
-            image = ImageOps.exif_transpose(image).convert('RGB')
+            image = to_rgb(ImageOps.exif_transpose(image))
     except Exception as error:  # decoders raise anything
         sys.exit(f'error: {path} cannot be read ({type(error).__name__}: {error}); take it out of '
                  'the folder')

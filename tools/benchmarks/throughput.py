@@ -85,7 +85,7 @@ def reading(folder: Path, batch_size: int):
     cfg = Config.fromfile(ROOT / 'configs' / '_base_' / 'datasets' / 'imagenet_mimco.py')
     collate = FUNCTIONS.get(cfg.train_dataloader.collate_fn.type)
     dataset = DATASETS.build(dict(type='ResilientDataset', dataset=dict(
-        type='CustomDataset', data_root=str(folder), with_label=False,
+        type='ImageFolder', data_root=str(folder), with_label=False,
         pipeline=cfg.train_pipeline)))
     rows = [row % len(dataset) for row in range(batch_size)]
     return lambda: collate(dataset.__getitems__(rows))

@@ -22,17 +22,19 @@ def main() -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('shards', type=Path, help="folder of *.tar in WebDataset's layout")
     folder = parser.parse_args().shards
-    from mimco_mm.datasets.storage.tar_index import ShardError, find_shards, scan_shard, write_index
+    from mimco_mm.datasets.listing import Ignored
+    from mimco_mm.datasets.storage.tar_index import find_shards, scan_shard, write_index
     from mimco_mm.names import printable
     shards = find_shards(folder)
     if not shards:
         sys.exit(f'error: there is no *.tar in {folder} (seen from {Path.cwd()})')
+    ignored = Ignored()
     try:
-        count = write_index(folder, ((shard, scan_shard(shard))
+        count = write_index(folder, ((shard, scan_shard(shard, ignored))
                                      for shard in track_iter_progress(shards)))
-    except (OSError, ShardError) as error:
-        sys.exit(f'\nerror: {error}')
-    print(f'\n{printable(folder)}: {count} images in {len(shards)} shards')
+    except OSError as error:
+        sys.exit(f'\nerror: {error}' + f' Ignored: {ignored}.' * bool(ignored))
+    print(f'\n{printable(folder)}: {count} images in {len(shards)} shards; ignored: {ignored}')
 
 
 if __name__ == '__main__':

@@ -39,13 +39,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def find(folder: Path) -> tuple[list[str], list[int]]:
-    """Names and bytes of the images, by name."""
-    from mimco_mm.datasets import find_images
-    names = sorted(Path(path).relative_to(folder).as_posix() for path in find_images(folder))
-    return names, [os.stat(folder / name).st_size for name in names]
-
-
 def check_space(out: Path, sizes: list[int]) -> None:
     """Refuse to begin what the disk cannot hold; either format adds some 2 %, or 2 KB an image."""
     needed = sum(sizes) * 1.02 + 2048 * len(sizes)
@@ -58,14 +51,16 @@ def check_space(out: Path, sizes: list[int]) -> None:
 
 def main() -> None:
     args = parse_args()
-    from mimco_mm.datasets.storage import ShardError, packing
+    from mimco_mm.datasets import list_images
+    from mimco_mm.datasets.storage import packing
     from mimco_mm.datasets.storage.lmdb_backend import LmdbPack
     from mimco_mm.datasets.storage.tar_backend import TarPack
     from mimco_mm.datasets.storage.tar_index import find_shards, scan_shard, write_index
     from mimco_mm.names import printable
     unfinished = args.out.with_name(f'{args.out.name}.unfinished')
     try:
-        names, sizes = find(args.images)
+        names, _, ignored = list_images(args.images)
+        sizes = [os.stat(args.images / name).st_size for name in names]
         unfinished.mkdir(parents=True, exist_ok=True)
         check_space(unfinished, sizes)
         if args.format == 'tar':
@@ -82,11 +77,11 @@ def main() -> None:
                                      for shard in find_shards(unfinished)))
         pack = (TarPack if args.format == 'tar' else LmdbPack)(unfinished)
         packing.verify(pack, names, unfinished)
-    except (FileNotFoundError, RuntimeError, ShardError, packing.PackingError) as error:
+    except (OSError, RuntimeError, packing.PackingError) as error:
         sys.exit(f'error: {error}')
     unfinished.rename(args.out)
     print(printable(f'{args.out}: {len(names)} images, {sum(sizes) / 1e9:.2f} GB, all of '
-                    f'{args.images}'))
+                    f'{args.images}; ignored: {ignored}'))
 
 
 if __name__ == '__main__':

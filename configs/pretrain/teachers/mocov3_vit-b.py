@@ -8,7 +8,7 @@ train_pipeline = [
     dict(type='LoadRGBImage'), _base_.train_pipeline[1],  # MoCo v3's two views
     dict(type='PackInputs', meta_keys=('img_path', ))
 ]
-folder = dict(type='CustomDataset', data_root='data/imagenet', data_prefix='train')
+folder = dict(type='ImageFolder', data_root='data/imagenet', data_prefix='train')
 images = dict(
     type='ResilientDataset', dataset=dict(**folder, with_label=False, pipeline=train_pipeline))
 train_dataloader = dict(

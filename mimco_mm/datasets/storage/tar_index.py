@@ -5,15 +5,17 @@ import os
 import posixpath
 import tarfile
 from pathlib import Path
-from typing import Dict, Iterable, List, NamedTuple, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
 from ...errors import UserError
 from ...names import printable
-from ..image_files import SUFFIXES
+from ..image_files import SUFFIXES, is_hidden
+from ..listing import HIDDEN, LINK, SPECIAL, Ignored
 
 MEMBERS, SHARDS = 'index.npy', 'index.json'
+TO_FOLDER = 'links to folders'  # in a tar; in a folder they are followed
 END = 2 * tarfile.BLOCKSIZE  # zeros that end every tar
 Member = Tuple[str, int, int]  # name, offset and size in bytes
 
@@ -36,29 +38,46 @@ class TarIndex(NamedTuple):
 
 
 def find_shards(folder: Path) -> List[Path]:
-    return sorted(folder.glob('*.tar'))
+    return sorted(path for path in folder.glob('*.tar') if not is_hidden(path.name))
 
 
-def scan_shard(shard: Path) -> List[Member]:
+def scan_shard(shard: Path, ignored: Optional[Ignored] = None) -> List[Member]:
     """The images of one shard.
 
-    An image without a folder that has a class beside it (KEY.jpg, KEY.cls) is named CLASS/KEY.jpg:
-    like this, folders are the classes in all shards.
+    A hard or symbolic link is what it names in the shard. An image without a folder that has a
+    class beside it (KEY.jpg, KEY.cls) is named CLASS/KEY.jpg: like this, folders are the classes
+    in all shards.
+
+    Args:
+        shard: a tar.
+        ignored: counts what is left out: members of other endings or hidden ones, links to folders
+            or to what is not there, and so on.
 
     Raises:
         ShardError: no tar, a compressed one, or one that is cut.
     """
+    if not shard.is_file():
+        raise ShardError(f'{shard} is no file, or a link to nothing.')
+    ignored = Ignored() if ignored is None else ignored
     images, classes = [], {}
     try:
         with tarfile.open(shard, 'r:') as tar:
-            for member in tar:
-                name = posixpath.normpath(member.name)
-                if name.endswith('.cls') and '/' not in name:
-                    classes[name.partition('.')[0]] = os.fsdecode(tar.extractfile(member).read())
-                elif member.isfile() and name.lower().endswith(SUFFIXES):
-                    images.append((name, member.offset_data, member.size))
+            members = _members(tar)
             if shard.stat().st_size < tar.offset - tarfile.BLOCKSIZE + END:
                 raise tarfile.ReadError('the end is missing')
+            for name, member in members:
+                if is_hidden(name):
+                    ignored.others[HIDDEN] += 1
+                elif isinstance(member, str):
+                    ignored.others[member] += 1
+                elif name.endswith('.cls') and '/' not in name:
+                    tar.fileobj.seek(member.offset_data)
+                    classes[name.partition('.')[0]] = os.fsdecode(
+                        tar.fileobj.read(member.size))
+                elif name.lower().endswith(SUFFIXES):
+                    images.append((name, member.offset_data, member.size))
+                else:
+                    ignored.add_file(name)
     except tarfile.TarError as error:
         raise ShardError(f'{shard} is no tar, compressed or cut ({error}): expected a plain tar '
                          'of images. Copy or make it again.') from error
@@ -68,6 +87,40 @@ def scan_shard(shard: Path) -> List[Member]:
         return name if label is None else f'{label.strip()}/{name}'
 
     return [(classified(name), offset, size) for name, offset, size in images]
+
+
+def _members(tar: tarfile.TarFile) -> List[Tuple[str, Union[tarfile.TarInfo, str]]]:
+    """Each member but folders: its name, and the file that it is or names, or what it is instead.
+
+    Names have no ``./`` or ``/`` in front.
+    """
+    found = [(_path(member.name), member) for member in tar]
+    members = dict(found)
+    links = {name: _path(member.linkname if member.islnk() else  # from the top of the shard
+                         posixpath.join(posixpath.dirname(name), member.linkname))
+             for name, member in members.items() if member.islnk() or member.issym()}
+
+    def followed(name: str) -> Union[tarfile.TarInfo, str]:
+        met = set()
+        while name in links and name not in met:
+            met.add(name)
+            name = links[name]
+        if name in members:
+            member = members[name]
+            return LINK if name in links else TO_FOLDER if member.isdir() else _whole(member)
+        return TO_FOLDER if any(other.startswith(f'{name}/') for other in members) else LINK
+
+    return [(name, followed(name) if name in links else _whole(member))
+            for name, member in found if not member.isdir()]
+
+
+def _whole(member: tarfile.TarInfo) -> Union[tarfile.TarInfo, str]:
+    """A file whose bytes lie in one piece, or ``SPECIAL``."""
+    return member if member.isreg() and not member.issparse() else SPECIAL
+
+
+def _path(name: str) -> str:
+    return posixpath.normpath(name).lstrip('/')
 
 
 def write_index(folder: Path, scanned: Iterable[Tuple[Path, List[Member]]]) -> int:

@@ -13,6 +13,7 @@ from torchvision.io import decode_jpeg
 from ...errors import UserError
 from ...names import printable
 from .jpeg_header import read_jpeg_header
+from .pixel_types import to_rgb
 
 
 class BrokenImageError(UserError, OSError):
@@ -24,8 +25,8 @@ class LoadRGBImage(BaseTransform):
     """Load ``img`` (H, W, 3), uint8, in BGR as mmpretrain's transforms expect it.
 
     Strictly, where OpenCV fills the rest of a cut JPEG with grey. Grey, palette, RGBA and CMYK
-    images come out with three channels, upright by their EXIF tag; 16 bits of grey are scaled to
-    8, where Pillow and mmcv would clip them to white.
+    images come out with three channels, upright by their EXIF tag; grey of 12, 16 or 32 bits, of
+    any sign, and floats are scaled to 8 bits, where Pillow and mmcv would clip them (``to_rgb``).
 
     Most JPEGs are decoded by torchvision, which is as strict as Pillow and has the same
     libjpeg-turbo, hence the same pixels, with fewer copies. Pillow does all others, and whatever
@@ -80,7 +81,5 @@ def decode_jpeg_strictly(coded: torch.Tensor) -> Optional[np.ndarray]:
 
 def decode_by_pillow(content: bytes) -> np.ndarray:
     with Image.open(BytesIO(content)) as image:
-        if image.mode.startswith('I;16'):
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         ImageOps.exif_transpose(image, in_place=True)
-        return np.array(image if image.mode == 'RGB' else image.convert('RGB'))
+        return np.array(to_rgb(image))

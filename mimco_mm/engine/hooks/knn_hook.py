@@ -8,7 +8,7 @@ from mmengine.model import is_model_wrapper
 from mmpretrain.registry import HOOKS
 from torch import nn
 
-from ...datasets import LabelledImages, check_same_classes, image_loader
+from ...datasets import LabelledImages, check_same_classes, image_loader, is_hidden
 from ...evaluation import knn_accuracies, own_size, readable_features
 from ...names import printable
 from ..reporting import on_all_ranks, reporting
@@ -177,6 +177,7 @@ def _unwrapped(model: nn.Module) -> nn.Module:
 
 def _has_folders(path: str) -> bool:
     try:
-        return any(fileio.list_dir_or_file(path, list_file=False))
+        folders = fileio.list_dir_or_file(path, list_file=False)
+        return any(not is_hidden(folder) for folder in folders)
     except (FileNotFoundError, NotADirectoryError):
         return False

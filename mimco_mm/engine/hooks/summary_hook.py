@@ -10,6 +10,7 @@ from mmengine.optim import AmpOptimWrapper, LinearLR, OptimWrapper
 from mmpretrain.registry import HOOKS
 from torch import nn
 
+from ...names import printable
 from ..optim import AutocastOptimWrapper, WarmupCosineLR
 
 UNITS = dict(TB=1e12, GB=1e9, MB=1e6, kB=1e3)
@@ -33,7 +34,7 @@ class PretrainSummaryHook(Hook):
         lines = [
             f'{type(model).__name__} with {type(model.backbone).__name__} on '
             f'{runner.world_size} x {device_name()}, {precision(runner.optim_wrapper)}',
-            images(runner),
+            *images(runner),
             batch(runner),
             *masks(runner),
             learning_rate(runner),
@@ -60,12 +61,15 @@ def precision(wrapper: OptimWrapper) -> str:
     return 'float32'
 
 
-def images(runner) -> str:
-    """Where the images lie, and how many there are."""
+def images(runner) -> Iterator[str]:
+    """Where the images lie, how many there are, and what else lies there."""
     dataset = runner.train_dataloader.dataset
     inner = getattr(dataset, 'dataset', dataset)
     folder = getattr(inner, 'img_prefix', None) or getattr(inner, 'data_root', '')
-    return f'data {folder}: {len(dataset)} images'
+    yield f'data {printable(folder)}: {len(dataset)} images'
+    ignored = getattr(dataset, 'ignored', None)
+    if ignored is not None:
+        yield f'ignored under {printable(folder)}: {ignored}'
 
 
 def batch(runner) -> str:

@@ -1,0 +1,75 @@
+import logging
+from typing import List, Optional, Sequence, Tuple, Union
+
+from mmengine.logging import print_log
+from mmpretrain.datasets import CustomDataset
+from mmpretrain.registry import DATASETS
+
+from ..names import printable
+from .image_files import SUFFIXES
+from .listing import Ignored, list_images, no_images
+
+SHOWN = 5  # class folders that a warning names
+
+
+@DATASETS.register_module()
+class ImageFolder(CustomDataset):
+    """mmpretrain's CustomDataset, with the images that ``list_images`` finds.
+
+    The stock one takes fewer endings, hidden folders for classes, and says nothing of what it
+    leaves out. The order of images and classes is its own.
+
+    Attributes:
+        ignored: what the listing has left out (``Ignored``); None with ``ann_file``, a list.
+
+    Args:
+        extensions: endings of images, in small letters.
+        **kwargs: those of mmpretrain's CustomDataset.
+    """
+
+    def __init__(self, *args, extensions: Sequence[str] = SUFFIXES, **kwargs) -> None:
+        self.ignored: Optional[Ignored] = None
+        super().__init__(*args, extensions=extensions, **kwargs)
+
+    def load_data_list(self) -> List[dict]:
+        samples = super().load_data_list()
+        if self.with_label and len(samples) > 1 and self.one_label(samples):
+            self.warn(f'All {len(samples)} images of {self.ann_file or self.img_prefix} have one '
+                      f'label, {samples[0]["gt_label"]}.')
+        return samples
+
+    @staticmethod
+    def one_label(samples: List[dict]) -> bool:
+        return len({sample['gt_label'] for sample in samples}) == 1
+
+    def _find_samples(self) -> Union[List[str], List[Tuple[str, int]]]:
+        """Names of the images in ``img_prefix``, with labels if folders are classes."""
+        names, classes, self.ignored = list_images(self.img_prefix, self.extensions)
+        if self.with_label:
+            inside = [name for name in names if '/' in name]
+            if len(inside) < len(names):
+                self.ignored.others['images beside the class folders'] = len(names) - len(inside)
+            # class by class: 'a-b/1.png' would come before 'a/1.png'
+            names = sorted(inside, key=lambda name: name.partition('/')[::2])
+        if not names:
+            raise no_images(self.img_prefix, f'ignored: {self.ignored}', self.extensions)
+        return self._labelled(names, classes) if self.with_label else names
+
+    def _labelled(self, names: List[str], classes: List[str]) -> List[Tuple[str, int]]:
+        if self.CLASSES is None:
+            self._metainfo['classes'] = tuple(classes)
+        elif len(self.CLASSES) != len(classes):
+            raise ValueError(f'there are {len(classes)} folders under {self.img_prefix}, and '
+                             f'{len(self.CLASSES)} classes are named (`metainfo` or `classes`)')
+        self.folder_to_idx = {name: label for label, name in enumerate(classes)}
+        found = [name.partition('/')[0] for name in names]
+        empty = sorted(set(classes) - set(found))
+        if empty:
+            self.warn(f'{len(empty)} of the {len(classes)} class folders in {self.img_prefix} '
+                      f'have no images: {printable(", ".join(empty[:SHOWN]))}'
+                      f'{" ..." * (len(empty) > SHOWN)}.')
+        return [(name, self.folder_to_idx[folder]) for name, folder in zip(names, found)]
+
+    @staticmethod
+    def warn(message: str) -> None:
+        print_log(message, 'current', logging.WARNING)

@@ -1,0 +1,107 @@
+"""The tools, as a user starts them, on a folder with more in it than images."""
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+
+import pytest
+from mmengine import fileio
+from PIL import Image
+
+from mimco_mm.datasets import list_images
+from tests import tiny
+
+ROOT = tiny.CONFIGS.parent
+FORMATS = ['avif', 'bmp', 'gif', 'jfif', 'jp2', 'jpeg', 'jpg', 'pgm', 'png', 'ppm', 'tif', 'tiff',
+           'webp']
+IGNORED = ('files of other endings: 2 (.db 1, .txt 1), dangling links: 1, hidden: 3, links to a '
+           'folder around them: 1')
+
+
+def run(tool: str, *arguments) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, str(ROOT / 'tools' / tool), *map(str, arguments)],
+                          text=True, timeout=300, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """train/a/N.EXT, 13 images of 13 endings, and what is none."""
+    train = tmp_path / 'data' / 'train'
+    (train / 'a').mkdir(parents=True)
+    for number, ending in enumerate(FORMATS):
+        image = Image.linear_gradient('L').resize((40, 40))
+        image.convert('L' if ending == 'pgm' else 'RGB').save(train / 'a' / f'{number}.{ending}')
+    for name in ('notes.txt', 'Thumbs.db', '.DS_Store', '._0.jpg'):
+        (train / 'a' / name).write_bytes(b'none')
+    (train / '.ipynb_checkpoints').mkdir()
+    (train / '.ipynb_checkpoints' / 'x.png').write_bytes((train / 'a' / '8.png').read_bytes())
+    (train / 'gone.jpg').symlink_to('nowhere.jpg')
+    (train / 'a' / 'up').symlink_to('..')
+    return tmp_path / 'data'
+
+
+def test_training__lists_every_format_and_says_what_it_ignores(data, tmp_path):
+    config = tiny.config('mimco_swin-t', tmp_path / 'work', data, epochs=1)
+    config.model.target_generator.checkpoint = str(tiny.write_teacher(tmp_path / 'teacher.pth'))
+    config.dump(str(tmp_path / 'small.py'))
+    done = run('train.py', tmp_path / 'small.py')
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert '13 images, 3 iterations an epoch' in done.stdout
+    (line, ) = [line for line in done.stdout.splitlines() if f'ignored under {data}/train' in line]
+    assert line.endswith(f'train: {IGNORED}')
+    assert 'broken' not in done.stdout
+
+
+@pytest.mark.parametrize('scheme', ['tar', 'lmdb'])
+def test_packing__packs_what_training_lists(data, tmp_path, scheme):
+    os.mkfifo(data / 'train' / 'pipe.jpg')  # reading it would wait for ever
+    done = run('convert/pack_images.py', data / 'train', tmp_path / 'out', '--format', scheme)
+    assert done.returncode == 0, done.stdout[-3000:]
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith(f'{tmp_path}/out: 13 images')
+    assert last.endswith(f'; ignored: {IGNORED}, neither files nor folders: 1')
+    packed = list_images(f'{scheme}://{tmp_path}/out')
+    assert packed.names == list_images(data / 'train').names and len(packed.names) == 13
+
+
+def test_packing__images_that_cannot_be_read_end_in_one_line(data, tmp_path):
+    done = run('convert/pack_images.py', data / 'missing', tmp_path / 'out')
+    assert done.returncode == 1 and 'Traceback' not in done.stdout
+    assert 'No such file or directory' in done.stdout.splitlines()[-1]
+    for number, ending in enumerate(FORMATS):
+        (data / 'train' / 'a' / f'{number}.{ending}').unlink()
+    done = run('convert/pack_images.py', data / 'train', tmp_path / 'out')
+    assert done.returncode == 1 and 'Traceback' not in done.stdout
+    last = done.stdout.splitlines()[-1]
+    assert 'error: There are no images (' in last and last.endswith(f': ignored: {IGNORED}')
+
+
+def test_indexing__links_count_and_what_is_left_out_is_said(tmp_path):
+    with tarfile.open(tmp_path / 'a.tar', 'w') as tar:
+        for name, content in (('x/a.webp', b'content'), ('x/._a.webp', b'-'), ('x/a.json', b'{}')):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+        for name, kind, target in (('y/b.webp', tarfile.SYMTYPE, '../x/a.webp'),
+                                   ('y/c.webp', tarfile.LNKTYPE, 'x/a.webp'),
+                                   ('y/d.webp', tarfile.SYMTYPE, 'nowhere.webp')):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, target
+            tar.addfile(info)
+    done = run('convert/index_shards.py', tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert done.stdout.splitlines()[-1] == (
+        f'{tmp_path}: 3 images in 1 shards; ignored: files of other endings: 1 (.json 1), '
+        'dangling links: 1, hidden: 1')
+    for name in ('x/a.webp', 'y/b.webp', 'y/c.webp'):
+        assert fileio.get(f'tar://{tmp_path}/{name}') == b'content'
+
+
+def test_indexing__shards_without_images_end_in_one_line(tmp_path):
+    with tarfile.open(tmp_path / 'a.tar', 'w') as tar:
+        tar.addfile(tarfile.TarInfo('.hidden.jpg'))
+    done = run('convert/index_shards.py', tmp_path)
+    assert done.returncode == 1 and 'Traceback' not in done.stdout
+    assert done.stdout.splitlines()[-1].endswith('(a.tar). Ignored: hidden: 1.')
