@@ -6,6 +6,7 @@ import torch
 from mmengine.registry import FUNCTIONS
 from mmpretrain.structures import DataSample
 
+from ..errors import DataError
 from ..names import printable
 from .transforms import BrokenImageError
 from .transforms.cropping import resize_pixels
@@ -47,10 +48,10 @@ def collate_decoded(samples: List[dict]) -> dict:
             pixels = torch.empty(len(samples), *image.shape, dtype=torch.uint8)
         pixels[row] = image
     if pixels is None:
-        raise RuntimeError(
+        raise DataError(
             f'None of the {len(samples)} images of a batch can be decoded, the first is '
-            f'{printable(data_samples[0].img_path)} ({broken[0]}). Check the folder under '
-            '`train_dataloader.dataset.dataset.data_root`.')
+            f'{printable(data_samples[0].img_path)} ({broken[0]}). Look where `--data` '
+            '(`train_dataloader.dataset.dataset.data_root`) leads.')
     replace_broken(pixels, data_samples, broken)
     return dict(inputs=dict(pixels=pixels), data_samples=data_samples)
 

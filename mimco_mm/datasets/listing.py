@@ -7,6 +7,7 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Uni
 
 from mmengine.fileio import LocalBackend, get_file_backend
 
+from ..errors import MissingFile
 from .image_files import SUFFIXES, is_hidden
 
 HIDDEN, LINK, LOOP = 'hidden', 'dangling links', 'links to a folder around them'
@@ -99,9 +100,9 @@ def find_images(folder: Union[str, Path]) -> List[str]:
 
 
 def no_images(folder: Union[str, Path], reason: str,
-              suffixes: Sequence[str] = SUFFIXES) -> FileNotFoundError:
-    return FileNotFoundError(f'There are no images ({", ".join(sorted(suffixes))}) under {folder} '
-                             f'(seen from {Path.cwd()}): {reason}')
+              suffixes: Sequence[str] = SUFFIXES) -> MissingFile:
+    return MissingFile(f'There are no images ({", ".join(sorted(suffixes))}) under {folder} '
+                       f'(seen from {Path.cwd()}): {reason}')
 
 
 def _select(names: Iterator[str], suffixes: Sequence[str], listing: Listing) -> None:

@@ -8,6 +8,7 @@ from mmengine.dataset import BaseDataset
 from mmpretrain.registry import DATASETS
 from torch.utils.data import get_worker_info
 
+from ..errors import DataError
 from ..names import printable
 from .listing import Ignored
 from .transforms import BrokenImageError
@@ -80,9 +81,10 @@ class ResilientDataset:
                 sample['data_samples'].set_field(broken, 'broken_images', field_type='metainfo')
             return sample
         path, reason = next(iter(broken.items()))
-        raise RuntimeError(
+        raise DataError(
             f'{len(broken)} images in a row cannot be read, the first is {printable(path)} '
-            f'({reason}). Check the folder under `train_dataloader.dataset.dataset.data_root`.')
+            f'({reason}). Look where '
+            '`--data` (`train_dataloader.dataset.dataset.data_root`) leads.')
 
     def _seed_sample(self, index: int) -> None:
         seed, epoch = self.seed_and_epoch.tolist()
@@ -101,8 +103,8 @@ def _build(config: dict) -> BaseDataset:
     try:
         return DATASETS.build(config)
     except (OSError, RuntimeError, UnicodeError) as error:  # no such folder, no image in it
-        raise RuntimeError(
-            f'The training images cannot be listed: {printable(error)}. Set '
-            '`train_dataloader.dataset.dataset.data_root` (it is '
-            f'{config.get("data_root")!r}) and `data_prefix` ({config.get("data_prefix")!r}) to a '
-            f'folder of images; relative paths start at {Path.cwd()}.') from error
+        raise DataError(
+            f'The training images cannot be listed: {printable(error)}. Name a folder of images '
+            'with --data FOLDER (`train_dataloader.dataset.dataset.data_root` is '
+            f'{config.get("data_root")!r}, `data_prefix` {config.get("data_prefix")!r}); relative '
+            f'paths start at {Path.cwd()}.') from error

@@ -11,6 +11,7 @@ import torch
 from PIL import Image, ImageFile
 from torch.utils.data import Dataset
 
+from ..errors import ConfigError, MissingFile
 from .ground_truth import GroundTruth, load_ground_truth
 from .transforms import BrokenImageError, to_rgb
 
@@ -41,11 +42,11 @@ class RevisitedImages(Dataset):
     def __init__(self, folder: Union[str, Path], names: Sequence[str], img_size: int,
                  boxes: Optional[Sequence[Tuple[float, ...]]] = None, role: str = 'image') -> None:
         if not isinstance(img_size, int) or img_size < 1:
-            raise ValueError(f'`img_size` must be a side in px from 1 up, got {img_size!r}.')
+            raise ConfigError(f'`img_size` must be a side in px from 1 up, got {img_size!r}.')
         self.paths = [Path(folder) / f'{name}.jpg' for name in names]
         missing = [str(path) for path in self.paths if not path.is_file()]
         if missing:
-            raise FileNotFoundError(
+            raise MissingFile(
                 f'{len(missing)} of {len(self.paths)} {role} images are not there: '
                 f'{", ".join(missing[:SHOWN])}{" ..." * (len(missing) > SHOWN)}. Expected all '
                 f'images that the ground truth names in the one folder {folder}, without '

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..checkpoints import CheckpointError, read_checkpoint
+from ..errors import ConfigError
 from ..models import MimCo
 from ..models.utils import batch_masks, common_grid, expand_mask
 from .training_images import build_preprocessor
@@ -77,8 +78,8 @@ def patch_similarity(model: MimCo, inputs: torch.Tensor,
         ValueError: the patch level is switched off.
     """
     if model.patch_head is None:
-        raise ValueError('this config has no patch level (`model.patch_head` is None), by which '
-                         'similarity is defined; leave the checkpoint out')
+        raise ConfigError('this config has no patch level (`model.patch_head` is None), by which '
+                          'similarity is defined; leave the checkpoint out')
     with untouched(model):
         model.eval()
         z, z_k = model.student(inputs, batch_masks(data_samples)), model.target_generator(inputs)

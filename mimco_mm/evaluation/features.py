@@ -8,6 +8,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from ..datasets import centre_crop
+from ..errors import ConfigError
 
 
 def labelled_folder(data_root: str, part: str, img_size: int, batch_size: int = 256,
@@ -83,7 +84,7 @@ def readable_features(backbone: nn.Module, preprocessor: nn.Module, loader: Data
 def pooled(output: torch.Tensor) -> torch.Tensor:
     """Features (B, C) of a map (B, C, H, W), or of vectors (B, C), which they are already."""
     if output.dim() not in (2, 4):
-        raise ValueError(
+        raise ConfigError(
             f'Expected maps (B, C, H, W) or vectors (B, C), got {tuple(output.shape)}: set '
             "`model.backbone.out_type` to 'featmap' or 'cls_token'.")
     return output.flatten(2).mean(2) if output.dim() == 4 else output

@@ -9,6 +9,8 @@ from mmpretrain.registry import MODELS
 from torch import nn
 from torch.utils.data import DataLoader
 
+from ..errors import ConfigError
+
 # ImageNet's, in RGB, of 255: all the checkpoints that are known were trained with it, CLIP apart.
 NORMALISATION = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
 Maps = Dict[str, torch.Tensor]
@@ -41,6 +43,6 @@ def feature_maps(networks: Dict[str, nn.Module], loader: DataLoader, broken: Dic
         maps = {title: network(images)[-1].float() for title, network in networks.items()}
         for title, found in maps.items():
             if not found.isfinite().all():
-                raise ValueError(f'Features of {title} are not finite: its weights are damaged or '
-                                 'diverged.')
+                raise ConfigError(f'Features of {title} are not finite: its weights are damaged or '
+                                  'diverged.')
         yield batch.rows, maps

@@ -5,6 +5,8 @@ from mmengine.dist import all_gather, all_gather_object, get_rank
 from mmengine.utils import track_iter_progress
 from torch.nn import functional as F
 
+from ..errors import ConfigError
+
 KS = (10, 20, 100, 200)
 TEMPERATURE = 0.07
 
@@ -129,9 +131,9 @@ def check(queries: torch.Tensor, bank: torch.Tensor, k: int, distributed: bool) 
     """Raise ValueError, on all ranks alike, for too few images or broken features."""
     size = sum(parts(len(bank), distributed))
     if size < k:
-        raise ValueError(f'{k} neighbours of {size} training images were asked for: lower `ks`.')
+        raise ConfigError(f'{k} neighbours of {size} training images were asked for: lower `ks`.')
     for name, features in (('queries', queries), ('bank', bank)):
         broken = sum(parts((~features.isfinite().all(1)).sum().item(), distributed))
         if broken:
-            raise ValueError(f'{broken} features of the {name} are not finite: the weights of the '
-                             'checkpoint are damaged or diverged.')
+            raise ConfigError(f'{broken} features of the {name} are not finite: the weights of the '
+                              'checkpoint are damaged or diverged.')

@@ -5,6 +5,8 @@ from typing import Any, Dict, Sequence, Tuple
 import torch
 from torch.nn import functional as F
 
+from ..errors import ConfigError
+
 # Level -> (what counts as found, what is taken out of the ranking)
 LEVELS = {
     'easy': (('easy', ), ('junk', 'hard')),
@@ -30,8 +32,8 @@ def retrieval_scores(queries: torch.Tensor, database: torch.Tensor, gnd: Sequenc
     for name, features in (('queries', queries), ('database', database)):
         broken = (~features.isfinite().all(1)).sum().item()
         if broken:
-            raise ValueError(f'{broken} of {len(features)} features of the {name} are not finite: '
-                             'the weights of the checkpoint are damaged or diverged.')
+            raise ConfigError(f'{broken} of {len(features)} features of the {name} are not finite: '
+                              'the weights of the checkpoint are damaged or diverged.')
     similarity = F.normalize(queries, dim=1) @ F.normalize(database, dim=1).T
     return ranking_scores(rank(similarity), gnd, ks)
 
@@ -59,7 +61,7 @@ def ranking_scores(ranking: torch.Tensor, gnd: Sequence[Dict[str, Any]],
         ValueError: as many dicts as rankings were expected.
     """
     if len(gnd) != len(ranking):
-        raise ValueError(f'Expected the ground truth of {len(ranking)} queries, got {len(gnd)}.')
+        raise ConfigError(f'Expected the ground truth of {len(ranking)} queries, got {len(gnd)}.')
     scores = {}
     for level, (found, removed) in LEVELS.items():
         positive, junk = (ranked(listed(gnd, lists, ranking.shape[1]), ranking)

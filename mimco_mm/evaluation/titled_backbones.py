@@ -9,6 +9,7 @@ from mmengine.device import get_device
 from torch import nn
 
 from ..checkpoints import CheckpointError, LoadReport
+from ..errors import ConfigError
 from .frozen_backbone import load_described_backbone
 
 
@@ -69,8 +70,8 @@ def titled(checkpoints: Sequence[str]) -> Dict[str, str]:
               for title, path in pairs]
     twice = [title for title, count in Counter(titles).items() if count > 1]
     if twice:
-        raise ValueError(f'{len(titles)} checkpoints, but {twice[0]!r} is the title of more than '
-                         'one: write TITLE=PATH.')
+        raise ConfigError(f'{len(titles)} checkpoints, but {twice[0]!r} is the title of more than '
+                          'one: write TITLE=PATH.')
     return dict(zip(titles, (path for _, path in pairs)))
 
 
@@ -91,8 +92,8 @@ def heads_by_title(texts: Sequence[str], titles: Dict[str, str]) -> Dict[str, in
     for text in texts:
         title, _, count = text.rpartition('=')
         if title not in titles or not count.isdecimal() or int(count) == 0:
-            raise ValueError(f'--heads expects TITLE=N with one of the titles '
-                             f'{", ".join(titles)}, got {text!r}.')
+            raise ConfigError(f'--heads expects TITLE=N with one of the titles '
+                              f'{", ".join(titles)}, got {text!r}.')
         found[title] = int(count)
     return found
 

@@ -8,6 +8,7 @@ from mmpretrain.structures import DataSample
 from torch.nn import functional as F
 from torchvision.io import ImageReadMode, decode_jpeg
 
+from ..errors import DataError
 from ..names import printable
 from .preprocessors import MimCoDataPreprocessor
 
@@ -75,7 +76,7 @@ def decode_on_host(content: torch.Tensor, path: str) -> torch.Tensor:
     try:
         return decode_jpeg(content, ImageReadMode.RGB)
     except RuntimeError as error:
-        raise RuntimeError(
+        raise DataError(
             f'{printable(path)} cannot be decoded ({error}). Header and end of the file are whole, '
             'so that it was not found when it was read: restore or remove it, or let the workers '
             'decode, who replace such images (`train_dataloader.collate_fn.type=collate_decoded`).'

@@ -1,7 +1,7 @@
 """The options that everybody changes, by one name for every config: --data, --teacher ..."""
 
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set
 
 from mmengine import fileio
 from mmengine.config import Config, ConfigDict
@@ -30,7 +30,8 @@ def apply_shortcuts(cfg: Config, values: Dict[str, Any]) -> None:
 def set_data(cfg: Config, source: str) -> None:
     """Images to train on: a folder of them, at any depth, ``tar://FOLDER`` or ``lmdb://FOLDER``.
 
-    Of a folder that holds train/ beside val/ or test/, pre-training takes train/ alone.
+    Of a folder that holds train/ beside val/ or test/, and of one in whose train/ the shards or the
+    database lie, pre-training takes train/.
     """
     source = source.rstrip('/') or '/'
     found = False
@@ -49,13 +50,20 @@ def set_data(cfg: Config, source: str) -> None:
 
 
 def training_part(source: str) -> str:
-    """``source``, or train/ in it where it is there beside val/ or test/."""
+    """``source``, or train/ in it: where it is beside val/ or test/, or is where the pack lies."""
+    inside = f'{source}/{TRAINING}'
+    found = folders_in(source)
+    if found is None:  # of what cannot be read whoever reads it says what is wrong
+        return source if folders_in(inside) is None else inside
+    return inside if TRAINING in found and found & set(TESTING) else source
+
+
+def folders_in(source: str) -> Optional[Set[str]]:
+    """The folders in a folder, or in a pack of images; None if it cannot be read."""
     try:
-        names = set(fileio.list_dir_or_file(source, list_file=False))
+        return set(fileio.list_dir_or_file(source, list_file=False))
     except (OSError, RuntimeError):
-        return source  # whoever reads it says what is wrong with it
-    inside = TRAINING in names and names & set(TESTING)
-    return f'{source}/{TRAINING}' if inside else source
+        return None
 
 
 def move_annotations(evaluator: Any, old: Optional[str], new: str) -> None:

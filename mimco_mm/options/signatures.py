@@ -4,6 +4,7 @@ import ast
 import functools
 import inspect
 import numbers
+import re
 import textwrap
 import typing
 from importlib import import_module
@@ -15,6 +16,9 @@ from mmengine.registry import Registry
 
 REGISTRIES = [value for name, value in sorted(vars(mmengine.registry).items())
               if isinstance(value, Registry)]
+
+
+SUPER = re.compile(r'super\((\w+, self)?\)\.__init__$')
 
 
 class Argument(NamedTuple):
@@ -125,6 +129,6 @@ def _passed_to_parent(init: Callable) -> bool:
     name = tree.args.kwarg.arg
     uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name]
     passed = [word.value for node in ast.walk(tree)
-              if isinstance(node, ast.Call) and ast.unparse(node.func) == 'super().__init__'
+              if isinstance(node, ast.Call) and SUPER.match(ast.unparse(node.func))
               for word in node.keywords if word.arg is None]
     return bool(uses) and all(use in passed for use in uses)

@@ -1,9 +1,9 @@
 """Index a folder of tar shards that others made, so that training can read them in any order.
 
 Reads the headers of all shards once, and writes index.npy and index.json beside them. Shards by
-tools/convert/pack_images.py have their index already. To train from SHARDS = PARENT/train:
+tools/convert/pack_images.py have their index already. To train from them:
 
-    --cfg-options train_dataloader.dataset.dataset.data_root=tar://PARENT
+    tools/dist_train.sh CONFIG GPUS --data tar://SHARDS
 """
 
 import argparse

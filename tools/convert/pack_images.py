@@ -3,9 +3,9 @@
 The images go in as they are, named by their paths in the folder. OUT appears when all of them are
 in it and have been counted; after an interruption the same command goes on. To train from it:
 
-    --cfg-options train_dataloader.dataset.dataset.data_root=tar://PARENT_OF_OUT
+    tools/dist_train.sh CONFIG GPUS --data tar://OUT
 
-if OUT is PARENT_OF_OUT/train, and lmdb:// for a database.
+and lmdb://OUT for a database.
 """
 
 import argparse

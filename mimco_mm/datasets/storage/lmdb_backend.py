@@ -4,6 +4,7 @@ from typing import Any, Iterator
 
 from mmengine.fileio import register_backend
 
+from ...errors import DataError, MissingFile
 from .packed_backend import PackedBackend
 
 DATA = 'data.mdb'  # LMDB's own name
@@ -13,7 +14,7 @@ def import_lmdb() -> Any:
     try:
         import lmdb
     except ImportError as error:
-        raise RuntimeError('lmdb:// needs the package lmdb: pip install lmdb') from error
+        raise DataError('lmdb:// needs the package lmdb: pip install lmdb') from error
     return lmdb
 
 
@@ -50,7 +51,7 @@ class LmdbPack:
         with self.begin() as transaction:
             content = transaction.get(os.fsencode(name))
         if content is None:
-            raise FileNotFoundError(f'no {name} in the database {self.folder}')
+            raise MissingFile(f'no {name} in the database {self.folder}')
         return content
 
 

@@ -6,6 +6,8 @@ from typing import Dict, Iterator, Optional, Protocol, Tuple
 
 from mmengine.fileio import BaseStorageBackend
 
+from ...errors import MissingFile
+
 
 class Pack(Protocol):
     """The files of a folder, kept in few large ones. A name is the path in that folder."""
@@ -77,7 +79,7 @@ class PackedBackend(BaseStorageBackend):
                 return pack, path[len(folder):]
         folder = next(parent for parent in (Path(path), *Path(path).parents) if parent.is_dir())
         if not self.holds_pack(folder):
-            raise FileNotFoundError(
+            raise MissingFile(
                 f'{uri} expects {self.expected} in the folder {path}, and there is none. '
                 'tools/convert/pack_images.py makes them from a folder of images')
         pack = self.packs[f'{folder}/'] = self.open(folder)

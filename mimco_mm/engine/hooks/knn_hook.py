@@ -9,6 +9,7 @@ from mmpretrain.registry import HOOKS
 from torch import nn
 
 from ...datasets import LabelledImages, check_same_classes, image_loader, is_hidden
+from ...errors import ConfigError
 from ...evaluation import knn_accuracies, own_size, readable_features
 from ...names import printable
 from ..reporting import on_all_ranks, reporting
@@ -64,7 +65,7 @@ class KNNHook(Hook):
         for name, value in dict(interval=interval, bank_size=bank_size, query_size=query_size, k=k,
                                 batch_size=batch_size).items():
             if value < 1:
-                raise ValueError(f'`{name}` of KNNHook must be at least 1, got {value}.')
+                raise ConfigError(f'`{name}` of KNNHook must be at least 1, got {value}.')
         self.data_root = data_root
         self.sizes = ((bank, bank_size), (queries, query_size))
         self.img_size = img_size
@@ -75,7 +76,7 @@ class KNNHook(Hook):
         self.parts: List[Part] = []  # the bank and the queries
         for part, _ in self.sizes if data_root is not None else ():
             if not _has_folders(f'{data_root}/{part}'):
-                raise ValueError(
+                raise ConfigError(
                     f'k-NN needs images in {data_root}/{part}/CLASS, and there is no such '
                     'folder. Set `data_root`, `bank` and `queries` of KNNHook in `custom_hooks`, '
                     'or `data_root=None` to go without it.')
@@ -97,8 +98,8 @@ class KNNHook(Hook):
                       for images, (_, size) in zip((bank, queries), self.sizes)]
         count = len(self.parts[0].paths)
         if count < self.k:
-            raise ValueError(f'`k` of KNNHook is {self.k}, but the bank, {bank.img_prefix}, has '
-                             f'{count} images: lower `k`, or raise `bank_size`.')
+            raise ConfigError(f'`k` of KNNHook is {self.k}, but the bank, {bank.img_prefix}, has '
+                              f'{count} images: lower `k`, or raise `bank_size`.')
         if self.img_size is None:
             self.img_size = _size_of(_unwrapped(runner.model).backbone)
 
@@ -167,8 +168,8 @@ def _size_of(backbone: nn.Module) -> int:
     try:
         return own_size(backbone)
     except AttributeError as error:
-        raise ValueError(f'{type(backbone).__name__} does not tell for which size of images it is '
-                         'built: set `img_size` of KNNHook in `custom_hooks`.') from error
+        raise ConfigError(f'{type(backbone).__name__} does not tell for which size of images it is '
+                          'built: set `img_size` of KNNHook in `custom_hooks`.') from error
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:
