@@ -6,6 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from .pictures import fold
+
 GREY = 128
 SHADE = np.array((214, 39, 40))  # red, half of which covers a masked patch
 SIDE = 1.7  # of an image in the figure, inches
@@ -61,8 +63,8 @@ def plot_preview(rows: Dict[str, np.ndarray],
     count = len(names)
     height = len(rows) + (similarity is not None)
     around = 0.6 if similarity is None else 1.4  # titles, colour bar
-    figure = Figure(figsize=(max(SIDE * count + 0.4, 5), SIDE * height + around),
-                    layout='constrained')
+    width = max(SIDE * count + 0.4, 5)
+    figure = Figure(figsize=(width, SIDE * height + around), layout='constrained')
     axes = figure.subplots(height, count, squeeze=False)
     for row, (label, images) in zip(axes, rows.items()):
         for axis, image in zip(row, images):
@@ -75,7 +77,7 @@ def plot_preview(rows: Dict[str, np.ndarray],
         _draw_maps(figure, axes, next(iter(rows.values())), similarity, mask)
     for axis in axes.flatten():
         axis.set(xticks=[], yticks=[])
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(fold(title, width, 11), fontsize=11)
     return figure
 
 

@@ -12,6 +12,8 @@ from mimco_mm.analysis.preview import (
     shade_masked,
 )
 
+from .support import assert_apart
+
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (3, 8, 12, 3), dtype=np.uint8)
 MASK = RNG.random((3, 2, 3)) > 0.5  # units of 4 px
@@ -60,6 +62,12 @@ def test_figure__a_column_an_image_a_row_a_look_and_one_scale_for_all_maps():
     assert titles[:2] == names[:2] and len(titles[2]) == 24 and titles[2].endswith('fit.png')
     assert axes[2, 1].get_title() == in_words(mean_similarity(SIMILARITY[1:2], MASK[1:2]))
     assert len(figure.axes) == 10  # one colour bar
+
+
+def test_figure__a_long_title_over_one_image_stays_in_the_picture():
+    title = f'{"config" * 12}, epoch_100.pth: {in_words(dict(masked=0.314, visible=-0.2))}'
+    figure = plot_preview(dict(crop=IMAGES[:1]), ['a'], title)
+    assert_apart(figure, [figure._suptitle, figure.axes[0]])
 
 
 def test_figure__without_mask_or_of_equal_values_can_be_drawn(tmp_path):
