@@ -3,7 +3,10 @@ from typing import Dict
 import numpy as np
 from matplotlib.figure import Figure
 
+from .pictures import fold
+
 RIGHT, WRONG = (0.1, 0.6, 0.2), (0.8, 0.1, 0.1)
+SIDE = 0.8  # of an image, inches
 
 
 def plot_neighbours(queries: np.ndarray, neighbours: Dict[str, np.ndarray],
@@ -16,14 +19,14 @@ def plot_neighbours(queries: np.ndarray, neighbours: Dict[str, np.ndarray],
         correct: title -> (N, K) bool, whether the neighbour has the query's class.
     """
     columns = 1 + sum(images.shape[1] for images in neighbours.values())
-    figure = Figure(figsize=(columns * 0.8, len(queries) * 0.85 + 0.5), layout='constrained')
+    figure = Figure(figsize=(columns * SIDE, len(queries) * 0.85 + 0.5), layout='constrained')
     axes = figure.subplots(len(queries), columns, squeeze=False)
     for row, query in enumerate(queries):
         _show(axes[row, 0], query, (0, 0, 0))
     axes[0, 0].set_title('query')
     first = 1
     for title, images in neighbours.items():
-        axes[0, first].set_title(title, loc='left')
+        axes[0, first].set_title(fold(title, SIDE * images.shape[1], 12), loc='left', fontsize=12)
         for row in range(len(queries)):
             for rank in range(images.shape[1]):
                 colour = RIGHT if correct[title][row, rank] else WRONG
