@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from .pictures import fold
 
-GREY = 128
+HIDDEN = (178, 204, 255)  # pale blue; a grey would be lost in grey images
 SHADE = np.array((214, 39, 40))  # red, half of which covers a masked patch
 SIDE = 1.7  # of an image in the figure, inches
 LONGEST_TITLE = 24
@@ -27,9 +27,9 @@ def shade_masked(images: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def hide_masked(images: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The same with the masked patches in plain grey: what is left for the student to see."""
+    """The same with the masked patches in plain blue: what is left for the student to see."""
     covered = expand(mask, images.shape[1:3])[..., None]
-    return np.where(covered, GREY, images).astype(np.uint8)
+    return np.where(covered, HIDDEN, images).astype(np.uint8)
 
 
 def mean_similarity(similarity: np.ndarray, mask: Optional[np.ndarray]) -> Dict[str, float]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mimco_mm.analysis.preview import (
-    GREY,
+    HIDDEN,
     hide_masked,
     in_words,
     mean_similarity,
@@ -26,11 +26,19 @@ def test_masks__cover_their_pixels_and_no_other():
     for n, y, x in np.ndindex(3, 8, 12):
         before = IMAGES[n, y, x].tolist()
         if MASK[n, y // 4, x // 4]:
-            assert hidden[n, y, x].tolist() == [GREY] * 3
+            assert hidden[n, y, x].tolist() == list(HIDDEN)
             assert shaded[n, y, x].tolist() == [
                 (a + b) // 2 for a, b in zip(before, (214, 39, 40))]
         else:
             assert hidden[n, y, x].tolist() == shaded[n, y, x].tolist() == before
+
+
+def test_masks__show_in_grey_images():
+    for grey in range(256):
+        image = np.full((1, 8, 12, 3), grey, np.uint8)
+        for drawn in (hide_masked(image, MASK[:1]), shade_masked(image, MASK[:1])):
+            assert np.ptp(drawn[0].astype(int), axis=2).max() > 70  # coloured
+    assert max(HIDDEN) - min(HIDDEN) > 70
 
 
 def test_mean_similarity__of_masked_and_visible_positions():
