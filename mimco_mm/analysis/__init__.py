@@ -24,19 +24,21 @@ from .throughput import (
     count_work,
     matrix_rate,
     shares,
+    shares_in_words,
     step_markdown,
     step_rows,
     take_turns,
 )
-from .tsne import check_counts, embed, plot_tsne, read_class_names
+from .tsne import check_counts, embed, fit_to_counts, plot_tsne, read_class_names
 
 __all__ = [
     'Box', 'NearestPatches', 'PeakMemory', 'Work', 'as_markdown', 'bandwidth', 'check_counts',
-    'context_tile', 'count_work', 'draw_queries', 'effective_epochs', 'effective_epochs_of_config',
-    'embed', 'features_at', 'feeding_markdown', 'feeding_table', 'interleaved', 'lines_of',
-    'matrix_rate', 'mosaic', 'own_points', 'paper_points', 'parse_query', 'patch_box',
-    'picture_file', 'plot_curves', 'plot_efficiency', 'plot_neighbours', 'plot_patterns',
-    'plot_report', 'plot_runs', 'plot_tsne', 'points_table', 'psnr', 'read_class_names',
-    'read_results', 'read_run', 'read_scalars', 'shares', 'skipped', 'step_markdown', 'step_rows',
+    'context_tile', 'count_work', 'draw_queries', 'effective_epochs',
+    'effective_epochs_of_config', 'embed', 'features_at', 'feeding_markdown', 'feeding_table',
+    'fit_to_counts', 'interleaved', 'lines_of', 'matrix_rate', 'mosaic', 'own_points',
+    'paper_points', 'parse_query', 'patch_box', 'picture_file', 'plot_curves',
+    'plot_efficiency', 'plot_neighbours', 'plot_patterns', 'plot_report', 'plot_runs',
+    'plot_tsne', 'points_table', 'psnr', 'read_class_names', 'read_results', 'read_run',
+    'read_scalars', 'shares', 'shares_in_words', 'skipped', 'step_markdown', 'step_rows',
     'take_turns', 'with_stock_transforms', 'write_record'
 ]

@@ -4,13 +4,17 @@ from typing import Dict, List, Optional
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
+from .pictures import distinct_colours, fold, legend_columns
 from .scalars import epoch_length
 
 # Logged beside the quantities that a run is watched by.
 BOOKKEEPING = {'base_lr', 'data_time', 'epoch', 'iter', 'memory', 'step', 'time'}
 ORDER = ('loss', 'lr', 'momentum', 'grad_norm', 'health/', 'knn/')
 COLUMNS = 4  # panels in a row
+WIDTH = 3.6  # of a panel, inches
 
 
 def plot_runs(runs: Dict[str, List[dict]], accuracies: Dict[str, float]) -> Figure:
@@ -26,6 +30,8 @@ def plot_runs(runs: Dict[str, List[dict]], accuracies: Dict[str, float]) -> Figu
     left, right = figure.subplots(1, 2)
     for title, scalars in runs.items():
         steps, losses = series(scalars, 'loss')
+        if not len(steps):
+            continue
         left.plot(steps / steps[-1], losses / losses[0], label=title)
     left.set(xlabel='part of the training', ylabel='loss / first loss', title='Training')
     left.legend()
@@ -53,26 +59,37 @@ def plot_curves(runs: Dict[str, List[dict]],
     """
     panels = panels_of(runs)
     rows, columns = -(-len(panels) // COLUMNS), min(len(panels), COLUMNS)
-    figure = Figure(figsize=(3.6 * columns, 2.6 * rows + 0.4), layout='constrained')
+    figure = Figure(figsize=(WIDTH * columns, 2.6 * rows + 0.4), layout='constrained')
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True).flatten()
     for axis in axes[len(panels):]:
         axis.remove()
-    for number, scalars in enumerate(runs.values()):
+    colours = distinct_colours(len(runs))
+    for colour, scalars in zip(colours, runs.values()):
         scale = epoch_length(scalars) if x == 'epoch' else 1
         for axis, names in zip(axes, panels.values()):
             for name in names:
-                _draw(axis, *series(scalars, name), scale, window, f'C{number % 10}',
+                _draw(axis, *series(scalars, name), scale, window, colour,
                       '--' if name.endswith('negative_logit') else '-')
     for axis, (panel, names) in zip(axes, panels.items()):
-        axis.set_title(panel + (', negative dashed' if len(names) > 1 else ''), fontsize=10)
+        lost = sum(_not_finite(scalars, name) for scalars in runs.values() for name in names)
+        title = panel + ', negative dashed' * (len(names) > 1) + f', {lost} not finite' * bool(lost)
+        axis.set_title(fold(title, WIDTH, 10), fontsize=10)
         axis.grid(alpha=0.3)
         axis.tick_params(labelsize=8, labelbottom=True)
+        if not any(len(line.get_xdata()) for line in axis.lines):
+            axis.text(0.5, 0.5, 'no finite value was logged', transform=axis.transAxes,
+                      horizontalalignment='center', fontsize=9)
+            axis.set_yticks([])
+    axes[0].xaxis.set_major_locator(  # of all panels
+        MaxNLocator('auto', steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
     figure.supxlabel(x, fontsize=10)
     if len(runs) > 1:
-        handles = [axes[0].plot([], [], color=f'C{number % 10}')[0] for number in range(len(runs))]
-        figure.legend(handles, list(runs), loc='outside upper center', ncols=min(len(runs), 4))
+        handles = [Line2D([], [], color=colour) for colour in colours]
+        labels = [fold(title, WIDTH * columns - 1, 10) for title in runs]
+        figure.legend(handles, labels, loc='outside upper center',
+                      ncols=legend_columns(labels, WIDTH * columns, 10))
     else:
-        figure.suptitle(next(iter(runs)))
+        figure.suptitle(fold(next(iter(runs)), WIDTH * columns, 12))
     return figure
 
 
@@ -89,9 +106,14 @@ def panels_of(runs: Dict[str, List[dict]]) -> Dict[str, List[str]]:
 
 
 def series(scalars: List[dict], name: str) -> tuple:
-    """Steps (N,) and values (N,) of one scalar, where it was logged."""
-    logged = [(line['step'], line[name]) for line in scalars if name in line]
+    """Steps (N,) and values (N,) of one scalar, where a finite one was logged."""
+    logged = [(line['step'], line[name]) for line in scalars
+              if name in line and np.isfinite(line[name])]
     return tuple(np.array(logged, float).reshape(-1, 2).T)
+
+
+def _not_finite(scalars: List[dict], name: str) -> int:
+    return sum(not np.isfinite(line[name]) for line in scalars if name in line)
 
 
 def moving_mean(values: np.ndarray, window: int) -> np.ndarray:
@@ -101,7 +123,7 @@ def moving_mean(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def _draw(axis: Axes, steps: np.ndarray, values: np.ndarray, scale: float, window: Optional[int],
-          colour: str, style: str) -> None:
+          colour: np.ndarray, style: str) -> None:
     if not len(steps):
         return
     axis.plot(steps / scale, values, style, color=colour, alpha=0.25, linewidth=0.8)

@@ -7,15 +7,21 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from .paper import TABLE_1
+from .pictures import fold
 from .results import Result
 
 NETWORKS = {'swin-t': 'Swin-T', 'swin-b': 'Swin-B', 'vit-s': 'ViT-S/16', 'vit-b': 'ViT-B/16'}
 SUPERVISED = 'Sup.'
-# Method -> marker and colour, in the legend's order; MimCo's two teachers share theirs.
-STYLES = {'MoBY': ('s', 'C0'), 'MoCo v3': ('s', 'C0'), 'SimMIM': ('o', 'C2'), 'MAE': ('p', 'C9'),
+# Method -> marker and colour, in the legend's order.
+STYLES = {'MoBY': ('s', 'C0'), 'MoCo v3': ('h', 'C6'), 'SimMIM': ('o', 'C2'), 'MAE': ('p', 'C9'),
           'BEiT': ('v', 'C5'), 'DINO': ('^', 'C1'), 'iBOT': ('D', 'C4'),
           'SimMIM + MoBY': ('P', 'C8'), 'MimCo': ('*', 'C3')}
-OTHER = ('X', 'C7')  # of a method that a user has named himself
+# Of methods that a user has named himself; twelve pairs, for 4 and 3 have no common divisor.
+OTHER_MARKERS, OTHER_COLOURS = ('X', '<', '>', 'd'), ('C7', 'navy', 'darkgreen')
+# Points; the large ones stay visible around a small one at the same place, as DINO's in MAE's.
+LARGE, SMALL = 13, 8
+LARGE_MARKERS = '*p'
+LEGEND = 1.7  # inches of its text
 
 
 class Point(NamedTuple):
@@ -82,50 +88,60 @@ def plot_efficiency(points: List[Point]) -> Figure:
     rows = -(-len(networks) // columns)
     figure = Figure(figsize=(5.2 * columns + 1.5, 3.9 * rows), layout='constrained')
     axes = figure.subplots(rows, columns, squeeze=False).flatten()
+    styles = _styles(points)
+    for axis in axes[len(networks):]:
+        axis.remove()
     for axis, network in zip(axes, networks):
-        _draw(axis, [point for point in points if point.network == network])
+        _draw(axis, [point for point in points if point.network == network], styles)
         axis.set_title(NETWORKS[network])
     figure.supxlabel('effective pre-training epochs')
     figure.supylabel('top-1 accuracy on ImageNet-1K\nafter fine-tuning, %')
-    figure.legend(handles=_legend(points), loc='outside right upper', fontsize=9)
+    figure.legend(handles=[Line2D([], [], **style) for style in styles.values()],
+                  loc='outside right upper', fontsize=9)
     return figure
 
 
-def _draw(axis: Axes, points: List[Point]) -> None:
-    by_style: Dict[tuple, List[Point]] = {}
+def _draw(axis: Axes, points: List[Point], styles: Dict[tuple, dict]) -> None:
+    groups: Dict[tuple, List[Point]] = {}
     for point in points:
-        by_style.setdefault((point.method, point.source == 'paper'), []).append(point)
-    for (method, from_paper), group in by_style.items():
-        if method == SUPERVISED:
-            axis.axhline(group[0].top1, **_style(method, from_paper))
+        groups.setdefault((point.method, point.source == 'paper'), []).append(point)
+    for kind, group in groups.items():
+        if kind[0] == SUPERVISED:
+            axis.axhline(group[0].top1, **styles[kind])
             continue
         group = sorted(group, key=lambda point: point.effective_epochs)
         axis.plot([point.effective_epochs for point in group], [point.top1 for point in group],
-                  zorder=2 if from_paper else 3, **_style(method, from_paper))
+                  zorder=2 if kind[1] else 3, **styles[kind])
     axis.grid(alpha=0.3)
     axis.margins(y=0.12)
     axis.set_xlim(0, 1.1 * max(point.effective_epochs or 0 for point in points))
 
 
-def _style(method: str, from_paper: bool) -> dict:
+def _styles(points: List[Point]) -> Dict[tuple, dict]:
+    """(method, whether it is the paper's) -> how it is drawn, in the legend's order.
+
+    The paper's methods come first, then own ones, each in one order.
+    """
+    found = {(point.method, point.source == 'paper') for point in points}
+    others = sorted({method for method, _ in found} - {SUPERVISED, *STYLES})
+    looks = {**STYLES, **{method: (OTHER_MARKERS[number % len(OTHER_MARKERS)],
+                                   OTHER_COLOURS[number % len(OTHER_COLOURS)])
+                          for number, method in enumerate(others)}}
+    order = [SUPERVISED, *looks]
+    return {kind: _style(*kind, *looks.get(kind[0], (None, None)))
+            for kind in sorted(found, key=lambda kind: (not kind[1], order.index(kind[0])))}
+
+
+def _style(method: str, from_paper: bool, marker: Optional[str], colour: Optional[str]) -> dict:
     """Of the line and markers of a method's points, and of its entry in the legend."""
     if method == SUPERVISED:
         return dict(color='black', linestyle=':', label=f'{method}, paper')
-    marker, colour = STYLES.get(method, OTHER)
-    size = 13 if marker == '*' else 8
+    style = dict(color=colour, marker=marker,
+                 markersize=LARGE if marker in LARGE_MARKERS else SMALL,
+                 label=fold(f'{method}, {"paper" if from_paper else "own"}', LEGEND, 9))
     if from_paper:
-        return dict(color=colour, marker=marker, markersize=size, markerfacecolor='none',
-                    linewidth=1.2, label=f'{method}, paper')
-    return dict(color=colour, marker=marker, markersize=size, markeredgecolor='black',
-                linestyle='none', label=f'{method}, own')
-
-
-def _legend(points: List[Point]) -> List[Line2D]:
-    """The paper's methods, then the own ones, each in one order."""
-    order = {method: place for place, method in enumerate([SUPERVISED, *STYLES])}
-    found = {(point.method, point.source == 'paper') for point in points}
-    return [Line2D([], [], **_style(*style)) for style in sorted(found, key=lambda style: (
-        not style[1], order.get(style[0], len(order)), style[0]))]
+        return dict(style, markerfacecolor='none', linewidth=1.2)
+    return dict(style, markeredgecolor='black', linestyle='none')
 
 
 def points_table(points: List[Point]) -> str:

@@ -3,7 +3,11 @@ from typing import Dict
 import numpy as np
 from matplotlib.figure import Figure
 
+from .pictures import fold
+
 RIGHT, WRONG = (0.1, 0.6, 0.2), (0.8, 0.1, 0.1)
+SIDE = 0.8  # of an image, inches
+GAP = 0.3  # before each model, of an image
 
 
 def plot_neighbours(queries: np.ndarray, neighbours: Dict[str, np.ndarray],
@@ -15,15 +19,20 @@ def plot_neighbours(queries: np.ndarray, neighbours: Dict[str, np.ndarray],
         neighbours: title -> (N, K, H, W, 3) uint8, nearest first.
         correct: title -> (N, K) bool, whether the neighbour has the query's class.
     """
-    columns = 1 + sum(images.shape[1] for images in neighbours.values())
-    figure = Figure(figsize=(columns * 0.8, len(queries) * 0.85 + 0.5), layout='constrained')
-    axes = figure.subplots(len(queries), columns, squeeze=False)
+    widths = [1.]
+    for images in neighbours.values():
+        widths += [GAP, *[1.] * images.shape[1]]
+    figure = Figure(figsize=(sum(widths) * SIDE, len(queries) * 0.85 + 0.5), layout='constrained')
+    axes = figure.subplots(len(queries), len(widths), squeeze=False, width_ratios=widths)
     for row, query in enumerate(queries):
         _show(axes[row, 0], query, (0, 0, 0))
     axes[0, 0].set_title('query')
     first = 1
     for title, images in neighbours.items():
-        axes[0, first].set_title(title, loc='left')
+        for axis in axes[:, first]:
+            axis.remove()
+        first += 1
+        axes[0, first].set_title(fold(title, SIDE * images.shape[1], 12), loc='left', fontsize=12)
         for row in range(len(queries)):
             for rank in range(images.shape[1]):
                 colour = RIGHT if correct[title][row, rank] else WRONG

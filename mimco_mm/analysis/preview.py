@@ -6,7 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-GREY = 128
+from .pictures import fold
+
+HIDDEN = (178, 204, 255)  # pale blue; a grey would be lost in grey images
 SHADE = np.array((214, 39, 40))  # red, half of which covers a masked patch
 SIDE = 1.7  # of an image in the figure, inches
 LONGEST_TITLE = 24
@@ -25,9 +27,9 @@ def shade_masked(images: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def hide_masked(images: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The same with the masked patches in plain grey: what is left for the student to see."""
+    """The same with the masked patches in plain blue: what is left for the student to see."""
     covered = expand(mask, images.shape[1:3])[..., None]
-    return np.where(covered, GREY, images).astype(np.uint8)
+    return np.where(covered, HIDDEN, images).astype(np.uint8)
 
 
 def mean_similarity(similarity: np.ndarray, mask: Optional[np.ndarray]) -> Dict[str, float]:
@@ -61,8 +63,8 @@ def plot_preview(rows: Dict[str, np.ndarray],
     count = len(names)
     height = len(rows) + (similarity is not None)
     around = 0.6 if similarity is None else 1.4  # titles, colour bar
-    figure = Figure(figsize=(max(SIDE * count + 0.4, 5), SIDE * height + around),
-                    layout='constrained')
+    width = max(SIDE * count + 0.4, 5)
+    figure = Figure(figsize=(width, SIDE * height + around), layout='constrained')
     axes = figure.subplots(height, count, squeeze=False)
     for row, (label, images) in zip(axes, rows.items()):
         for axis, image in zip(row, images):
@@ -75,7 +77,7 @@ def plot_preview(rows: Dict[str, np.ndarray],
         _draw_maps(figure, axes, next(iter(rows.values())), similarity, mask)
     for axis in axes.flatten():
         axis.set(xticks=[], yticks=[])
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(fold(title, width, 11), fontsize=11)
     return figure
 
 

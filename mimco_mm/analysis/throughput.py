@@ -107,11 +107,27 @@ def step_rows(seconds: Dict[str, Sequence[float]], batch_size: int, memory: Dict
     return rows
 
 
-def shares(step: Sequence[float], parts: Dict[str, Sequence[float]]) -> Dict[str, float]:
-    """Part -> its share of the step that it took turns with; what the parts leave are the heads."""
-    total = statistics.median(step)
-    found = {name: statistics.median(times) / total for name, times in parts.items()}
-    return {**found, 'heads': 1 - sum(found.values())}
+def shares(step: Sequence[float], parts: Dict[str, Sequence[float]]) -> Dict[str, List[float]]:
+    """Part -> its share of the step in each turn; what the parts leave of it are the heads.
+
+    Args:
+        step: seconds a step, in turns.
+        parts: part -> seconds of it alone, in the same turns.
+    """
+    found = {name: [part / whole for part, whole in zip(times, step)]
+             for name, times in parts.items()}
+    return {**found, 'heads': [1 - sum(turn) for turn in zip(*found.values())]}
+
+
+def shares_in_words(found: Dict[str, Sequence[float]]) -> str:
+    """Median and range of each part of ``shares``; one that is not above 0 is within the noise."""
+    words = []
+    for name, turns in found.items():
+        median = statistics.median(turns)
+        span = f'{min(turns):.0%} to {max(turns):.0%}'
+        words.append(f'{name} {median:.0%} ({span})' if median > 0 else
+                     f'{name} within the noise of the other parts ({span})')
+    return ', '.join(words)
 
 
 def step_markdown(rows: Sequence[Dict[str, Any]], operations_per_s: float,

@@ -1,10 +1,9 @@
 """Figure 3 of the paper: features of some classes in two dimensions, and what the picture shows."""
 
 from pathlib import Path
-from typing import Dict, NamedTuple, Sequence
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_score
@@ -12,8 +11,12 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
 from ..names import printable
+from .pictures import distinct_colours, fold, legend_columns
 
 COLUMNS = 4  # panels in a row
+WIDTH = 3.4  # of a panel, inches
+K = 20  # as the k-NN benchmark
+PERPLEXITY = 30.  # t-SNE's usual one
 
 
 class Embedding(NamedTuple):
@@ -30,7 +33,7 @@ class Embedding(NamedTuple):
     silhouette: float
 
 
-def embed(features: np.ndarray, labels: np.ndarray, k: int = 20, perplexity: float = 30.,
+def embed(features: np.ndarray, labels: np.ndarray, k: int = K, perplexity: float = PERPLEXITY,
           seed: int = 0) -> Embedding:
     """t-SNE (van der Maaten and Hinton 2008) of features of unit length, and its two numbers.
 
@@ -49,6 +52,20 @@ def embed(features: np.ndarray, labels: np.ndarray, k: int = 20, perplexity: flo
     tsne = TSNE(perplexity=perplexity, init='pca', learning_rate='auto', random_state=seed)
     return Embedding(tsne.fit_transform(unit), leave_one_out_accuracy(unit, labels, k),
                      float(silhouette_score(unit, labels, metric='cosine')))
+
+
+def fit_to_counts(counts: Sequence[int], k: Optional[int] = None,
+                  perplexity: Optional[float] = None) -> Tuple[int, float]:
+    """k and perplexity for classes of so many images, where None is given.
+
+    An image can have no more neighbours of its own class than the class has other images: k is 20,
+    or as many as the smallest class leaves. The perplexity is 30, or a third of the other images,
+    as van der Maaten's own t-SNE asks.
+    """
+    k = max(1, min(K, min(counts, default=0) - 1)) if k is None else k
+    if perplexity is None:
+        perplexity = max(1., min(PERPLEXITY, (sum(counts) - 1) // 3))
+    return k, perplexity
 
 
 def check_counts(labels: np.ndarray, k: int, perplexity: float) -> None:
@@ -94,20 +111,21 @@ def plot_tsne(embeddings: Dict[str, Embedding], labels: Dict[str, np.ndarray],
     """
     columns = min(len(embeddings), COLUMNS)
     rows = -(-len(embeddings) // columns)
-    in_line = min(len(names), 2 + columns)  # of the legend
-    figure = Figure(figsize=(max(3.4 * columns, 5), 4.1 * rows + 0.2 * -(-len(names) // in_line)),
+    width = max(WIDTH * columns, 5)
+    labelled = [fold(printable(name), width - 1, 9) for name in names]
+    in_line = legend_columns(labelled, width, 9)
+    figure = Figure(figsize=(width, 4.1 * rows + 0.2 * -(-len(names) // in_line)),
                     layout='constrained')
     axes = figure.subplots(rows, columns, squeeze=False).flatten()
     for axis in axes[len(embeddings):]:
         axis.remove()
-    colours = (colormaps['tab10'].colors if len(names) <= 10
-               else colormaps['turbo'](np.linspace(0, 1, len(names))))
+    colours = distinct_colours(len(names))
     for axis, (title, embedding) in zip(axes, embeddings.items()):
-        for number, name in enumerate(names):
+        for number, name in enumerate(labelled):
             points = embedding.points[labels[title] == number]
-            axis.scatter(*points.T, s=12, color=colours[number], linewidths=0,
-                         label=printable(name))
-        axis.set(xticks=[], yticks=[], title=title)
+            axis.scatter(*points.T, s=12, color=colours[number], linewidths=0, label=name)
+        axis.set(xticks=[], yticks=[])
+        axis.set_title(fold(title, WIDTH, 12), fontsize=12)
         axis.set_xlabel(f'{k}-NN {embedding.knn:.1f} %, silhouette {embedding.silhouette:.3f}')
         axis.set_box_aspect(1)
     handles, texts = axes[0].get_legend_handles_labels()

@@ -11,6 +11,8 @@ from mimco_mm.analysis import plot_curves, plot_runs, read_scalars
 from mimco_mm.analysis.curves import moving_mean, panels_of
 from mimco_mm.analysis.scalars import epoch_length
 
+from .support import assert_apart
+
 
 def write_log(work_dir: Path, start: str, *lines: dict, end: str = '\n') -> Path:
     file = work_dir / start / 'vis_data' / 'scalars.json'
@@ -143,6 +145,47 @@ def test_curves__over_epochs(runs):
     assert figure._supxlabel.get_text() == 'epoch'
     with pytest.raises(ValueError, match='from the second one on'):
         plot_curves(dict(short=runs['one'][:50]), x='epoch')
+
+
+@pytest.mark.parametrize('x', ['iteration', 'epoch'])
+@pytest.mark.parametrize('count', [1, 2, 4, 7, 100])
+def test_curves__ticks_are_whole(count, x):
+    run = [train_line(step, 1., 1 + step // 2) for step in range(1, count + 1)]
+    if x == 'epoch' and count == 1:
+        return  # the length of an epoch does not show
+    for axis in plot_curves(dict(run=run), x).axes:
+        low, high = axis.get_xlim()
+        ticks = [tick for tick in axis.get_xticks() if low <= tick <= high]
+        assert ticks and all(tick == round(tick) for tick in ticks)
+
+
+def test_curves__values_that_are_not_finite_are_left_out_and_counted():
+    run = [train_line(step, 1. / step, grad_norm=float('nan'), momentum=0.9) for step in (1, 2, 3)]
+    run[1]['momentum'] = float('inf')
+    figure = plot_curves(dict(run=run), window=3)
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles == ['loss', 'lr', 'momentum, 1 not finite', 'grad_norm, 3 not finite']
+    (steps, values, *_), (_, means, *_) = drawn(figure, 'momentum')
+    assert (steps.tolist(), values.tolist()) == ([1, 3], [0.9, 0.9])
+    np.testing.assert_allclose(means, 0.9)
+    empty = figure.axes[3]
+    assert not drawn(figure, 'grad_norm')
+    assert [text.get_text() for text in empty.texts] == ['no finite value was logged']
+
+
+def test_curves__many_runs_have_a_colour_each(runs):
+    figure = plot_curves({f'run {number}': runs['one'] for number in range(13)})
+    colours = [to_hex(line.get_color()) for line in figure.legends[0].legend_handles]
+    assert len(set(colours)) == 13
+
+
+@pytest.mark.parametrize('titles', [
+    ['work_dirs/a/' + 'run_' * 30], [f'/data/runs/of/this/week/{n}' * 2 for n in range(5)]])
+def test_curves__long_titles_stay_in_the_picture(titles):
+    run = [dict(loss=1., epoch=1, step=step) for step in (1, 2)]
+    figure = plot_curves({title: run for title in titles})
+    assert_apart(figure, [figure.axes[0], *figure.legends, figure._supxlabel,
+                          *filter(None, [figure._suptitle])])
 
 
 def test_curves__one_run_is_named_by_the_title(runs):

@@ -14,6 +14,10 @@ from mimco_mm.analysis import (
     read_run,
 )
 
+from .support import assert_apart
+
+ALL = ['swin-t', 'swin-b', 'vit-s', 'vit-b']
+
 RUN = dict(checkpoint='backbone_epoch_100.pth', sha256='0' * 64, network='vit-s', method='MimCo',
            epochs=100, effective_epochs=700, seed=0)
 
@@ -32,6 +36,12 @@ def suite(tmp_path):
         return read_run(tmp_path), read_results(tmp_path)
 
     return write
+
+
+def looks(figure) -> set:
+    """(marker, colour) of all methods in the legend."""
+    return {(handle.get_marker(), to_hex(handle.get_color()))
+            for handle in figure.legends[0].legend_handles}
 
 
 def lines(axis) -> dict:
@@ -78,10 +88,39 @@ def test_own__is_filled_beside_the_hollow_ones_of_the_paper(suite):
     assert labels[0] == 'Sup., paper' and labels[-1] == 'MimCo, own' and len(labels) == 7
 
 
-def test_own__a_method_of_the_users_is_drawn_too(suite):
+def test_own__methods_of_the_users_are_drawn_too(suite):
     own = own_points(*suite(method='Mine', effective_epochs=50), ['vit-s'])
+    own += [own[0]._replace(method=f'Other {number}') for number in range(11)]
+    figure = plot_efficiency([*paper_points(ALL), *own])
+    found = lines(figure.axes[ALL.index('vit-s')])
+    assert found['Mine, own'].get_xdata() == [50]
+    assert len(looks(figure)) == 9 + 12  # of Table 1, of one's own
+
+
+def test_each_method__has_a_marker_and_colour_of_its_own():
+    figure = plot_efficiency(paper_points(ALL))
+    drawn = looks(figure)
+    assert len(drawn) == 8 + 1 and len({colour for _, colour in drawn}) == 9  # and of labels alone
+    assert len({marker for marker, _ in drawn}) == 9
+
+
+def test_points_at_one_place__are_told_apart_by_their_sizes():
+    places = {}
+    for axis in plot_efficiency(paper_points(ALL)).axes:
+        for label, line in lines(axis).items():
+            if not label.startswith('Sup.'):
+                for place in zip(line.get_xdata(), line.get_ydata()):
+                    places.setdefault((axis.get_title(), *place), []).append(line.get_markersize())
+    assert places['ViT-B/16', 1600, 83.6] == [8, 13]  # DINO and MAE
+    assert all(len(set(sizes)) == len(sizes) for sizes in places.values())
+
+
+def test_legend__of_a_long_name_leaves_room_for_the_panel(suite):
+    name = 'The method that we tried last, with another schedule'
+    own = own_points(*suite(method=name), ['vit-s'])
     figure = plot_efficiency([*paper_points(['vit-s']), *own])
-    assert lines(figure.axes[0])['Mine, own'].get_xdata() == [50]
+    assert_apart(figure, [figure.axes[0], figure.legends[0]])
+    assert figure.axes[0].get_window_extent().width > 0.45 * figure.bbox.width
 
 
 @pytest.mark.parametrize('changed, message', [

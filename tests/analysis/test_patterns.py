@@ -21,7 +21,10 @@ from mimco_mm.analysis import (
 )
 from mimco_mm.datasets import ImageFiles, find_images
 
+from .support import assert_apart
+
 IMAGES, K = 40, 6
+ORANGE, BLACK, OUTSIDE, BLUE = [255, 140, 0], [0, 0, 0], 205, [0, 90, 255]
 
 
 def random_maps() -> torch.Tensor:
@@ -112,10 +115,11 @@ def test_context_tile__equals_plain_loops(box, context):
     for row in range(context):
         for column in range(context):
             y, x = box.top - margin + row, box.left - margin + column
-            pixel = image[y, x].astype(float) if 0 <= min(x, y) <= max(x, y) < 128 else np.zeros(3)
-            if 0 <= y - box.top < box.side and 0 <= x - box.left < box.side:
-                pixel = (pixel * 128 + np.array([200, 100, 0]) * 127) / 255
-            assert np.abs(tile[row, column] - pixel).max() <= 0.5, (row, column)
+            away = max(box.top - y, y - box.top - box.side + 1, box.left - x,
+                       x - box.left - box.side + 1)  # 0 or less within the patch
+            pixel = image[y, x] if 0 <= min(x, y) <= max(x, y) < 128 else [OUTSIDE] * 3
+            pixel = pixel if away <= 0 else ORANGE if away <= 2 else BLACK if away == 3 else pixel
+            assert tile[row, column].tolist() == list(pixel), (row, column)
 
 
 def test_context_tile__leaves_the_image_as_it_is():
@@ -132,9 +136,18 @@ def test_mosaic__tiles_in_order_and_the_query_framed():
         top, left = 4 + 14 * (number // 3), 4 + 14 * (number % 3)
         assert (whole[top:top + 10, left:left + 10] == tile).all()
     assert (whole[32:, 18:] == 255).all()  # two places are empty
-    frame = whole[:18, :18].copy()
-    frame[4:14, 4:14] = 0
-    assert (frame == 0).all() and (whole[18:, 14:18] == 255).all()
+    frame = np.ones((18, 18), bool)
+    frame[4:14, 4:14] = False
+    assert (whole[:18, :18][frame] == BLUE).all() and (whole[18:, 14:18] == 255).all()
+
+
+def test_mosaic__the_frame_differs_from_all_that_can_stand_beside_it():
+    """From the page, from a tile where no image is, from black ones, from the patch's outline."""
+    assert len({tuple(colour) for colour in (BLUE, [255] * 3, [OUTSIDE] * 3, BLACK, ORANGE)}) == 5
+    dark = context_tile(np.zeros((64, 64, 3), np.uint8), Box(0, 0, 16))
+    whole = mosaic([dark, dark], places=4)
+    assert (whole[:4, :88] == BLUE).all() and (dark[:29] == OUTSIDE).all()
+    assert (dark[32:48, 32:48] == 0).all()  # nothing covers the patch
 
 
 @pytest.mark.parametrize('patch, stride, box', [
@@ -151,6 +164,14 @@ def test_plot_patterns__columns_are_models_and_rows_queries():
     assert shown == [0, 10, 1, 11, 2, 12]
     assert [axis.get_title() for axis in figure.axes] == ['a', 'b', '', '', '', '']
     assert [axis.get_ylabel() for axis in figure.axes] == ['x', '', 'y', '', 'z', '']
+    assert figure._supxlabel.get_text().startswith('in blue the query')
+
+
+def test_plot_patterns__long_titles_stay_over_their_columns():
+    panel = np.zeros((8, 8, 3), np.uint8)
+    titles = ['SimMIM-ViT-B-800e, with all that one wants to tell of it, and more', 'b' * 70]
+    figure = plot_patterns({title: [panel] for title in titles}, ['a_query_' * 12])
+    assert_apart(figure, [text for axis in figure.axes for text in (axis.title, axis.yaxis.label)])
 
 
 @pytest.fixture

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from mimco_mm.analysis.preview import (
-    GREY,
+    HIDDEN,
     hide_masked,
     in_words,
     mean_similarity,
     plot_preview,
     shade_masked,
 )
+
+from .support import assert_apart
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (3, 8, 12, 3), dtype=np.uint8)
@@ -24,11 +26,19 @@ def test_masks__cover_their_pixels_and_no_other():
     for n, y, x in np.ndindex(3, 8, 12):
         before = IMAGES[n, y, x].tolist()
         if MASK[n, y // 4, x // 4]:
-            assert hidden[n, y, x].tolist() == [GREY] * 3
+            assert hidden[n, y, x].tolist() == list(HIDDEN)
             assert shaded[n, y, x].tolist() == [
                 (a + b) // 2 for a, b in zip(before, (214, 39, 40))]
         else:
             assert hidden[n, y, x].tolist() == shaded[n, y, x].tolist() == before
+
+
+def test_masks__show_in_grey_images():
+    for grey in range(256):
+        image = np.full((1, 8, 12, 3), grey, np.uint8)
+        for drawn in (hide_masked(image, MASK[:1]), shade_masked(image, MASK[:1])):
+            assert np.ptp(drawn[0].astype(int), axis=2).max() > 70  # coloured
+    assert max(HIDDEN) - min(HIDDEN) > 70
 
 
 def test_mean_similarity__of_masked_and_visible_positions():
@@ -60,6 +70,12 @@ def test_figure__a_column_an_image_a_row_a_look_and_one_scale_for_all_maps():
     assert titles[:2] == names[:2] and len(titles[2]) == 24 and titles[2].endswith('fit.png')
     assert axes[2, 1].get_title() == in_words(mean_similarity(SIMILARITY[1:2], MASK[1:2]))
     assert len(figure.axes) == 10  # one colour bar
+
+
+def test_figure__a_long_title_over_one_image_stays_in_the_picture():
+    title = f'{"config" * 12}, epoch_100.pth: {in_words(dict(masked=0.314, visible=-0.2))}'
+    figure = plot_preview(dict(crop=IMAGES[:1]), ['a'], title)
+    assert_apart(figure, [figure._suptitle, figure.axes[0]])
 
 
 def test_figure__without_mask_or_of_equal_values_can_be_drawn(tmp_path):

@@ -6,7 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from mimco_mm.analysis import Work, count_work, shares, step_markdown, step_rows, take_turns
+from mimco_mm.analysis import (
+    Work,
+    count_work,
+    shares,
+    shares_in_words,
+    step_markdown,
+    step_rows,
+    take_turns,
+)
 
 CPU = torch.device('cpu')
 
@@ -58,5 +66,13 @@ def test_step_rows__ratios_are_of_the_same_turn():
 
 
 def test_shares__the_rest_is_the_heads():
-    parts = shares([10.], dict(teacher=[1., 3., 2.], student=[5.]))
-    assert parts == pytest.approx(dict(teacher=0.2, student=0.5, heads=0.3))
+    parts = shares([10., 20.], dict(teacher=[2., 2.], student=[5., 12.]))
+    assert parts == dict(teacher=[0.2, 0.1], student=[0.5, 0.6], heads=pytest.approx([0.3, 0.3]))
+
+
+def test_shares_in_words__median_and_range_and_none_below_0():
+    found = shares([10., 10., 10.], dict(student=[9., 11., 12.], teacher=[1.] * 3))
+    assert shares_in_words(found) == (
+        'student 110% (90% to 120%), teacher 10% (10% to 10%), '
+        'heads within the noise of the other parts (-30% to 0%)')
+    assert shares_in_words(dict(heads=[0.2, 0.25, -0.1])) == 'heads 20% (-10% to 25%)'

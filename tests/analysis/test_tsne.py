@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from mimco_mm.analysis import check_counts, embed, plot_tsne, read_class_names
+from mimco_mm.analysis import check_counts, embed, fit_to_counts, plot_tsne, read_class_names
 from mimco_mm.analysis.tsne import Embedding, leave_one_out_accuracy
+
+from .support import assert_apart
 
 
 def clusters(spread: float, classes: int = 3, each: int = 12, seed: int = 0) -> tuple:
@@ -77,6 +79,28 @@ def test_check_counts__too_few(labels, k, perplexity, reason):
         check_counts(np.array(labels), k, perplexity)
 
 
+@pytest.mark.parametrize('counts, k, perplexity', [
+    ([50] * 10, 20, 30),    # the usual ones
+    ([50, 30, 21], 20, 30),
+    ([20] * 10, 19, 30),
+    ([4] * 10, 3, 13),      # 39 others
+    ([4] * 3, 3, 3),
+    ([50, 1], 1, 16),       # one image can have no neighbour of its class
+    ([2, 2], 1, 1),
+])
+def test_fit_to_counts__of_few_images(counts, k, perplexity):
+    assert fit_to_counts(counts) == (k, perplexity)
+    assert fit_to_counts(counts, k=7, perplexity=2.5) == (7, 2.5)
+    check_counts(np.repeat(np.arange(len(counts)), counts), k, perplexity)
+
+
+def test_fit_to_counts__features_that_separate_four_images_a_class_show_it():
+    features, labels = clusters(0.1, classes=5, each=4)
+    k, perplexity = fit_to_counts([4] * 5)
+    assert embed(features, labels, k, perplexity).knn == 100
+    assert leave_one_out_accuracy(features, labels, 20 - 1) < 50  # all others vote
+
+
 def test_check_counts__one_more_is_enough():
     check_counts(np.array([0, 1] * 15 + [1]), 30, 30)
 
@@ -100,6 +124,15 @@ def test_plot_tsne__a_panel_a_model_and_one_legend(tmp_path, count, shape):
     boxes = [legend.get_window_extent(), *(axis.get_tightbbox() for axis in figure.axes)]
     assert not [one for number, one in enumerate(boxes) if one.count_overlaps(boxes[:number])]
     assert all(figure.bbox.x0 <= box.x0 and box.y1 <= figure.bbox.y1 for box in boxes)
+
+
+def test_plot_tsne__long_titles_and_names_stay_in_the_picture():
+    titles = ['SimMIM-Swin-T-800e, with a title that is wider than its panel', 'b' * 60, 'C']
+    names = [f'great white shark, white shark, Carcharodon carcharias {n}' * 3 for n in range(12)]
+    figure = plot_tsne({title: Embedding(np.ones((12, 2)), 1., 0.) for title in titles},
+                       {title: np.arange(12) for title in titles}, names, k=1)
+    assert_apart(figure, [*(axis.title for axis in figure.axes), *figure.legends,
+                          *(axis.xaxis.label for axis in figure.axes)])
 
 
 def test_plot_tsne__more_classes_than_colours_of_a_palette():

@@ -49,6 +49,17 @@ def search_by_loops(built, paths: list, query: str, x: int, y: int) -> list:
     return sorted(found, reverse=True)
 
 
+def test_patterns__land_under_work_dirs(made, patterns, monkeypatch, capsys):
+    folder, arguments = made
+    monkeypatch.chdir(folder)
+    before = set(folder.iterdir())
+    patterns.main([*arguments[:-2], '--num-queries', '1'])  # without --out
+    assert set(folder.iterdir()) - before == {folder / 'work_dirs'}
+    assert 'The picture is work_dirs/analysis/patterns.png' in capsys.readouterr().out
+    for name in ('patterns.png', 'patterns.json'):
+        assert (folder / 'work_dirs' / 'analysis' / name).is_file()
+
+
 def test_patterns__hits_equal_single_images(made, patterns, capsys):
     folder, arguments = made
     (folder / 'data' / 'deep' / 'broken.jpg').write_bytes(b'no image')
@@ -96,14 +107,14 @@ def test_patterns__drawn_pixels_are_those_that_the_network_saw(made, patterns, m
         for number, (path, box) in enumerate(zip(files, [found['query'], *found['hits']])):
             row, column = (4 + 24 * place for place in divmod(number, 3))
             tile = whole[row:row + 20, column:column + 20]
-            padded = np.pad(pixels_of(path), ((20, 20), (20, 20), (0, 0)))
+            padded = np.pad(pixels_of(path), ((20, 20), (20, 20), (0, 0)), constant_values=205)
             top, left = box['top'] + 20 - 6, box['left'] + 20 - 6
-            around = padded[top:top + 20, left:left + 20].copy()
-            patch = np.s_[6:14, 6:14]
-            assert np.abs(tile[patch].astype(float) - (
-                around[patch] * 128. + np.array([200, 100, 0]) * 127) / 255).max() <= 0.5
-            around[patch] = tile[patch]
-            assert np.array_equal(tile, around)
+            around = padded[top:top + 20, left:left + 20]
+            outline = np.zeros((20, 20), bool)
+            outline[3:17, 3:17] = True
+            outline[6:14, 6:14] = False
+            assert np.array_equal(tile[~outline], around[~outline])  # the whole patch, too
+            assert {tuple(pixel) for pixel in tile[outline]} == {(0, 0, 0), (255, 140, 0)}
 
 
 @pytest.mark.parametrize('batch_size, workers', [('1', '0'), ('64', '2')])

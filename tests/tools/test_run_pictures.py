@@ -80,6 +80,21 @@ def test_run__is_previewed_and_its_curves_drawn(make, tmp_path, capsys):
     assert 'holds no whole model' in said
 
 
+def test_pictures__land_under_work_dirs(make, tmp_path, monkeypatch, capfd):
+    """From a folder of the user's own, which gets nothing else."""
+    _, file = make('teachers/moby_swin-t')
+    folder = tmp_path / 'elsewhere'
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    main('preview', file, '--count', 2)
+    subprocess.run([sys.executable, TOOLS / 'efficiency.py'], check=True, timeout=300)
+    said = capfd.readouterr().out
+    for name in ('preview', 'efficiency'):
+        assert f'The picture is work_dirs/analysis/{name}.png\n' in said
+        assert (folder / 'work_dirs' / 'analysis' / f'{name}.png').is_file()
+    assert [path.name for path in folder.iterdir()] == ['work_dirs']
+
+
 def test_preview__names_broken_images_and_shows_others(make, tmp_path, capsys):
     _, file = make('teachers/moby_swin-t')
     (tmp_path / 'images' / 'train' / '03.png').write_bytes(b'no image')

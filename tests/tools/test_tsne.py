@@ -67,6 +67,28 @@ def test_tsne__numbers_equal_single_images(made, tsne, capsys):
     assert picture.width > 1000 and len(set(np.asarray(picture.convert('L')).ravel())) > 20
 
 
+def test_tsne__by_default_fits_few_images_and_lands_under_work_dirs(made, tsne, monkeypatch,
+                                                                     capsys):
+    folder, arguments = made
+    monkeypatch.chdir(folder)
+    before = set(folder.iterdir())
+    fixed = arguments.index('--k')  # and --perplexity after it
+    tsne.main([*arguments[:fixed], '--batch-size', '7', '--images-per-class', '4'])
+    printed = capsys.readouterr().out
+    assert '12 images of 3 classes, 4 to 4 of each: k 3, perplexity 3\n' in printed
+    assert '3-NN, %' in printed
+    assert 'The picture is work_dirs/analysis/tsne.png' in printed
+    assert set(folder.iterdir()) - before == {folder / 'work_dirs'}
+    written = json.loads((folder / 'work_dirs' / 'analysis' / 'tsne.json').read_text())
+    assert (written['settings']['k'], written['settings']['perplexity']) == (3, 3)
+
+
+def test_tsne__a_k_above_the_smallest_class_is_told(made, tsne, capsys):
+    _, arguments = made
+    tsne.main([*arguments, '--images-per-class', '4', '--k', '9'])
+    assert 'k 9 is more than the 3 other images of the smallest class' in capsys.readouterr().out
+
+
 def test_tsne__svg_and_given_classes_and_size(made, tsne):
     folder, arguments = made
     tsne.main([*arguments, '--out', str(folder / 'a.svg'), '--classes', 'n03', 'n01',

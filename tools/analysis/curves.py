@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> None:
     for title, scalars in runs.items():
         print(f'{title}: {len(scalars)} logged steps, {scalars[0]["step"]} to '
               f'{scalars[-1]["step"]}')
-    print(out)
+    print(f'The picture is {out}')
 
 
 if __name__ == '__main__':

@@ -23,7 +23,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--network', choices=[*NETWORKS, 'all'], default='vit-s',
                         help='whose points; all draws four panels (default: %(default)s, as in '
                              'the paper)')
-    parser.add_argument('--out', type=Path, metavar='FILE', default=Path('efficiency.png'),
+    parser.add_argument('--out', type=Path, metavar='FILE',
+                        default=Path('work_dirs/analysis/efficiency.png'),
                         help='picture, PNG, SVG or PDF by its suffix (default: %(default)s)')
     return parser.parse_args(argv)
 
@@ -56,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(f'error: {error}')
     plot_efficiency(points).savefig(out, dpi=150)
     print(points_table(points))
-    print(out)
+    print(f'The picture is {out}')
 
 
 if __name__ == '__main__':

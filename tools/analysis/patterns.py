@@ -42,7 +42,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         help='attention heads of ViTs whose files do not tell')
     parser.add_argument('--batch-size', type=int, default=64)
     parser.add_argument('--num-workers', type=int, default=4, help='processes that decode images')
-    parser.add_argument('--out', type=Path, default=Path('patterns.png'), metavar='FILE',
+    parser.add_argument('--out', type=Path, metavar='FILE',
+                        default=Path('work_dirs/analysis/patterns.png'),
                         help='picture, PNG, SVG or PDF by its suffix (default: %(default)s)')
     args = parser.parse_args(argv)
     for name in ('num_queries', 'neighbours', 'context', 'img_size', 'batch_size'):

@@ -26,7 +26,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('config', help='of the pre-training, e.g. configs/pretrain/mimco_swin-t.py')
     parser.add_argument('--checkpoint', metavar='FILE',
                         help='of a run of this config, with its heads: WORK_DIR/epoch_N.pth')
-    parser.add_argument('--out', type=Path, metavar='FILE', default=Path('preview.png'),
+    parser.add_argument('--out', type=Path, metavar='FILE',
+                        default=Path('work_dirs/analysis/preview.png'),
                         help='picture, PNG, SVG or PDF by its suffix (default: %(default)s)')
     parser.add_argument('--count', type=int, default=8, metavar='N',
                         help='images (default: %(default)s)')
@@ -119,7 +120,7 @@ def main(argv: list[str] | None = None) -> None:
         draw(args, cfg).savefig(out, dpi=150)
     except (OSError, RuntimeError, ValueError) as error:  # no images; a checkpoint of another kind
         sys.exit(f'error: {error}')
-    print(out)
+    print(f'The picture is {out}')
 
 
 if __name__ == '__main__':

@@ -33,23 +33,25 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         help='lines FOLDER NAME for the legend, e.g. LOC_synset_mapping.txt')
     parser.add_argument('--img-size', type=int, metavar='PX',
                         help='side of the images (default: of each network, e.g. 224)')
-    parser.add_argument('--k', type=int, default=20,
-                        help='neighbours of the k-NN accuracy (default: %(default)s)')
-    parser.add_argument('--perplexity', type=float, default=30.,
-                        help='of t-SNE (default: %(default)g)')
+    parser.add_argument('--k', type=int,
+                        help='neighbours of the k-NN accuracy (default: 20, or as many as the '
+                             'smallest class has other images)')
+    parser.add_argument('--perplexity', type=float,
+                        help='of t-SNE (default: 30, or a third of the images)')
     parser.add_argument('--seed', type=int, default=0,
                         help='of classes, images and t-SNE (default: %(default)s)')
     parser.add_argument('--heads', nargs='+', default=[], metavar='TITLE=N',
                         help='attention heads of ViTs whose files do not tell')
     parser.add_argument('--batch-size', type=int, default=64)
     parser.add_argument('--num-workers', type=int, default=4, help='processes that decode images')
-    parser.add_argument('--out', type=Path, default=Path('tsne.png'), metavar='FILE',
+    parser.add_argument('--out', type=Path, metavar='FILE',
+                        default=Path('work_dirs/analysis/tsne.png'),
                         help='picture, PNG, SVG or PDF by its suffix (default: %(default)s)')
     args = parser.parse_args(argv)
     for name in ('num_classes', 'images_per_class', 'k', 'perplexity', 'batch_size'):
-        if getattr(args, name) <= 0:
-            parser.error(f'--{name.replace("_", "-")} expects a number above 0, got '
-                         f'{getattr(args, name):g}')
+        value = getattr(args, name)
+        if value is not None and value <= 0:
+            parser.error(f'--{name.replace("_", "-")} expects a number above 0, got {value:g}')
     return args
 
 
@@ -82,6 +84,7 @@ def run(args: argparse.Namespace) -> None:
 
     from mimco_mm.analysis import (
         check_counts,
+        fit_to_counts,
         picture_file,
         plot_tsne,
         read_class_names,
@@ -95,9 +98,15 @@ def run(args: argparse.Namespace) -> None:
     names = read_class_names(args.names) if args.names else {}
     images = sample_classes(args.data, args.classes, args.num_classes, args.images_per_class,
                             args.seed)
-    counts = {name: len(paths) for name, paths in images.items()}
+    counts = [len(paths) for paths in images.values()]
+    args.k, args.perplexity = fit_to_counts(counts, args.k, args.perplexity)
+    print(f'{sum(counts)} images of {len(counts)} classes, {min(counts)} to {max(counts)} of each: '
+          f'k {args.k}, perplexity {args.perplexity:g}')
+    if args.k >= min(counts):
+        print(f'k {args.k} is more than the {min(counts) - 1} other images of the smallest class: '
+              'the others that vote are of other classes')
     # before the networks are loaded, and again for the images that could be read
-    check_counts(np.repeat(np.arange(len(counts)), list(counts.values())), args.k, args.perplexity)
+    check_counts(np.repeat(np.arange(len(counts)), counts), args.k, args.perplexity)
     backbones = load_titled_backbones(args.checkpoints, args.heads, args.img_size)
     for title, backbone in backbones.items():
         print(f'{title}: {backbone.report}')

@@ -134,8 +134,8 @@ def rates_of(args: argparse.Namespace) -> tuple[float, float]:
 
 
 def report(result: dict, rates: tuple, args: argparse.Namespace) -> str:
-    from mimco_mm.analysis import step_markdown
-    parts = ', '.join(f'{name} {share:.0%}' for name, share in result['shares'].items())
+    from mimco_mm.analysis import shares_in_words, step_markdown
+    parts = shares_in_words(result['shares'])
     data = result.get('core_seconds_of_data')
     data = f'; reading a batch: {data:.3f} s of one core' if data else ''
     return (f'\n{result["backbone"]}, {args.batch_size} images, {args.precision}, {args.device}\n\n'
