@@ -16,8 +16,6 @@ from mmengine.registry import Registry
 
 REGISTRIES = [value for name, value in sorted(vars(mmengine.registry).items())
               if isinstance(value, Registry)]
-
-
 SUPER = re.compile(r'super\((\w+, self)?\)\.__init__$')
 
 
@@ -131,4 +129,5 @@ def _passed_to_parent(init: Callable) -> bool:
     passed = [word.value for node in ast.walk(tree)
               if isinstance(node, ast.Call) and SUPER.match(ast.unparse(node.func))
               for word in node.keywords if word.arg is None]
-    return bool(uses) and all(use in passed for use in uses)
+    looked_at = [node.value for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
+    return bool(passed) and all(use in passed + looked_at for use in uses)
