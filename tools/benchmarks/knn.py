@@ -108,6 +108,12 @@ def evaluate(cfg: Config, backbone, loaders: dict, say) -> dict:
             for top, value in scores.items()}
 
 
+def described(dataset) -> dict:
+    """Folder, images and classes, as a report compares them."""
+    return dict(folder=str(Path(dataset.data_root or '').resolve()), images=len(dataset),
+                classes=len(dataset.metainfo.get('classes') or []) or None)
+
+
 def run(args: argparse.Namespace) -> None:
     import torch
     from mmengine.dist import get_rank
@@ -139,6 +145,7 @@ def run(args: argparse.Namespace) -> None:
         seed=0,  # nothing is random
         results=results,
         images={part: len(loader.dataset) for part, loader in loaders.items()},
+        data={part: described(loader.dataset) for part, loader in loaders.items()},
         settings=cfg.to_dict(),
         versions=dict(mimco_mm=mimco_mm.__version__, torch=torch.__version__),
         seconds=round(time.time() - started, 1)), indent=2, default=str) + '\n')
