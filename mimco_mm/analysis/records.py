@@ -1,5 +1,6 @@
 """What stands beside a result: how it was made, what of, and whether it may be used again."""
 
+import hashlib
 import json
 import os
 import shlex
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import torch
+from mmengine.config import Config
 
 from ..version import __version__
 
@@ -49,12 +51,16 @@ def stored_record(file: Path, identity: dict, mend: str) -> Optional[dict]:
         RecordError: the folder holds something else, or what nothing is told of.
     """
     if not file.is_file():
-        if file.parent.is_dir() and any(file.parent.iterdir()):
+        beside = list(file.parent.iterdir()) if file.parent.is_dir() else []
+        if any(path.name != f'{file.name}.partial' for path in beside):
             raise RecordError(f'{file.parent} holds files, and no {file.name} that says what they '
                               f'are of. {mend}')
         return None
     record = read_json(file)
-    told = differences(record.get('identity'), json.loads(json.dumps(identity, default=str)))
+    if 'identity' not in record:
+        raise RecordError(f'{file} is of an older version, and does not say enough of what the '
+                          f'results beside it are of. {mend}')
+    told = differences(record['identity'], json.loads(json.dumps(identity, default=str)))
     if told:
         more = f'; and {len(told) - SHOWN} more' if len(told) > SHOWN else ''
         raise RecordError(f'{file.parent} holds results of something else: '
@@ -70,6 +76,30 @@ def differences(stored: Any, wanted: Any, key: str = '') -> List[str]:
     for name in {**stored, **wanted}:
         found += differences(stored.get(name), wanted.get(name), f'{key}.{name}'.lstrip('.'))
     return found
+
+
+def folder_identity(root: Path) -> dict:
+    """What tells a folder of images from another, or from itself before a change.
+
+    Returns:
+        number of files, and a hash of their names and sizes; hidden ones do not count.
+    """
+    digest, count = hashlib.sha256(), 0
+    for folder, folders, names in os.walk(root, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith('.'))
+        for name in sorted(name for name in names if not name.startswith('.')):
+            path = os.path.join(folder, name)
+            size = os.path.getsize(path) if os.path.isfile(path) else -1
+            digest.update(f'{os.path.relpath(path, root)}\0{size}\0'.encode(
+                errors='surrogateescape'))
+            count += 1
+    return dict(files=count, sha256=digest.hexdigest())
+
+
+def config_sha256(file: Path) -> str:
+    """Hash of all values of a config, inherited ones too."""
+    content = json.dumps(Config.fromfile(file).to_dict(), sort_keys=True, default=str)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def write_record(picture: Path, **content: Any) -> Path:

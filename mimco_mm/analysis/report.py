@@ -55,7 +55,8 @@ def lines_of(run: dict, results: List[Result]) -> List[Line]:
         row = paper_row(benchmark, run)
         printed = row.values if row else {}
         done = [result for result in results if result.benchmark == benchmark]
-        for result in done or [Result(benchmark, '', {}, {}, '')]:
+        problem = run.get('problems', {}).get(benchmark, '')
+        for result in done or [Result(benchmark, '', {}, {}, '', state=problem)]:
             lines += _lines(run, result, printed)
     return lines
 

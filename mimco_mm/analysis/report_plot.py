@@ -1,13 +1,15 @@
 """The plot of a report: a panel for each benchmark, the paper's bar and one for each run."""
 
-from typing import Dict, List, Tuple
+from pathlib import Path
+from typing import Dict, List, Sequence, Tuple
 
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from .report import Line
+from .report import Line, as_markdown, lines_of, run_labels
+from .results import read_results, read_run
 
 COLUMNS = 3  # panels in a row
 PAPER, PAPER_COLOUR = 'paper', 'lightgrey'
@@ -16,6 +18,23 @@ FEWEST_PLACES = 2.5  # widths of a metric's place that a panel has, however few 
 HATCH = '///'  # of what cannot stand beside the paper's figure
 
 Groups = List[Tuple[str, List[Line]]]
+
+
+def write_report(work_dirs: Sequence[Path], out: Path) -> str:
+    """Write report.md and report.png of one or more suites of transfers; returns the text.
+
+    Raises:
+        FileNotFoundError: a work dir is none of tools/benchmarks/run.sh.
+        RecordError: a file in it is damaged.
+    """
+    runs = [read_run(folder) for folder in work_dirs]
+    results = [read_results(folder) for folder in work_dirs]
+    text = '\n'.join(map(as_markdown, runs, results))
+    out.mkdir(parents=True, exist_ok=True)
+    (out / 'report.md').write_text(text)
+    groups = list(zip(run_labels(runs, work_dirs), map(lines_of, runs, results)))
+    plot_report(groups).savefig(out / 'report.png', dpi=150)
+    return f'{text}\n{out / "report.md"}, {out / "report.png"}'
 
 
 def plot_report(groups: Groups) -> Figure:

@@ -72,8 +72,9 @@ def read_results(folder: Path) -> List[Result]:
         for part in sorted(folder.glob(f'{benchmark}*')):
             name, _, setting = part.name.partition('-')
             if name == benchmark and part.is_dir():
-                read = _logged if benchmark in LOGGED else _written
-                result = _recorded(read(part, Result(name, setting, {}, {}, '')), part)
+                result = read_logged(part, name) if name in LOGGED else _written(
+                    part, name, setting)
+                result = _recorded(result, part)
                 found += [result] if result.values or result.state else []
     return found
 
@@ -89,10 +90,15 @@ def _recorded(result: Result, folder: Path) -> Result:
                            options=tuple(f'{key}={value}' for key, value in options.items()))
 
 
-def _logged(folder: Path, result: Result) -> Result:
-    """From the scalars that mmengine logs after each evaluation, and our DataRecordHook's file."""
+def read_logged(folder: Path, benchmark: str) -> Result:
+    """The result of one training, from what it logged after each evaluation.
+
+    Args:
+        folder: its work dir, with the scalars of mmengine and the file of DataRecordHook.
+        benchmark: one of ``LOGGED``.
+    """
     by_step: Dict[int, dict] = {}
-    names = LOGGED[result.benchmark]
+    names, result = LOGGED[benchmark], Result(benchmark, '', {}, {}, '')
     files = sorted(folder.glob('*/vis_data/scalars.json')) or sorted(
         folder.glob('*/vis_data/*.json'))
     for scalars in (scalars for file in files for scalars in _scalars(file)):
@@ -120,14 +126,14 @@ def _scalars(file: Path) -> Iterator[dict]:
             continue
 
 
-def _written(folder: Path, result: Result) -> Result:
+def _written(folder: Path, benchmark: str, setting: str) -> Result:
     """From the file of tools/benchmarks/knn.py or retrieval.py."""
-    file = folder / 'results.json'
+    file, result = folder / 'results.json', Result(benchmark, setting, {}, {}, '')
     if not file.is_file():
         return result
     content = read_json(file)
     values = content['results']
-    if result.benchmark == 'retrieval':  # set -> level -> scores, with NaN as None
+    if benchmark == 'retrieval':  # set -> level -> scores, with NaN as None
         root = content.get('config', {}).get('data_root', '')
         data = {name: dict(folder=str(Path(root, name).resolve()), images=one['images'],
                            queries=one['queries']) for name, one in values.items()}

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Dict, List
 
 from mmengine.utils import track_iter_progress
 
@@ -26,11 +27,11 @@ def write_cifar10(root: Path, download: bool = True) -> None:
     unfinished.rename(root)
 
 
-def write_subset(source: Path, target: Path, train: int, test: int) -> None:
-    """Links in target/{train,test}/CLASS to the first images of each class, by name.
+def check_classes(source: Path) -> Dict[str, List[Path]]:
+    """The folders of images of both parts, one for each class.
 
     Raises:
-        FileNotFoundError: source/train or source/test has no folders of images.
+        FileNotFoundError: source/train or source/test has no folders, or not the same ones.
     """
     classes = {part: sorted(path for path in (source / part).glob('*') if path.is_dir())
                for part in PARTS}
@@ -40,6 +41,12 @@ def write_subset(source: Path, target: Path, train: int, test: int) -> None:
             f'Expected a folder of images for each class, the same ones in {source}/train and '
             f'{source}/test; found {len(names["train"])} and {len(names["test"])} folders. Name '
             'another root with --data-root, or fetch CIFAR-10 with --download.')
+    return classes
+
+
+def write_subset(source: Path, target: Path, train: int, test: int) -> None:
+    """Links in target/{train,test}/CLASS to the first images of each class, by name."""
+    classes = check_classes(source)
     unfinished = target.with_name(f'{target.name}.unfinished')
     for part, count in zip(PARTS, (train, test)):
         for folder in classes[part]:

@@ -41,7 +41,7 @@ def test_demo__trains_judges_draws_and_does_nothing_twice(data, tmp_path):
     assert 'log in' not in second.stdout
 
     other = demo('--data-root', str(data), '--epochs', '2', '--work-dir', str(work_dir))
-    assert other.returncode == 1 and 'belongs to a run with' in other.stdout
+    assert other.returncode == 1 and 'epochs was 1, now is 2' in other.stdout
 
 
 def test_demo__data_root_without_both_parts_is_an_error(tmp_path):

@@ -26,28 +26,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    from mimco_mm.analysis import (
-        RecordError,
-        as_markdown,
-        lines_of,
-        plot_report,
-        read_results,
-        read_run,
-        run_labels,
-    )
+    from mimco_mm.analysis import RecordError, write_report
     try:
-        runs = [read_run(folder) for folder in args.work_dirs]
-        results = [read_results(folder) for folder in args.work_dirs]
+        print(write_report(args.work_dirs, args.out or args.work_dirs[0]))
     except (FileNotFoundError, RecordError) as error:
         raise SystemExit(f'error: {error}') from error
-    text = '\n'.join(map(as_markdown, runs, results))
-    out = args.out or args.work_dirs[0]
-    out.mkdir(parents=True, exist_ok=True)
-    (out / 'report.md').write_text(text)
-    labels = run_labels(runs, args.work_dirs)
-    plot_report(list(zip(labels, map(lines_of, runs, results)))).savefig(
-        out / 'report.png', dpi=150)
-    print(text + f'\n{out / "report.md"}, {out / "report.png"}')
 
 
 if __name__ == '__main__':
