@@ -26,7 +26,8 @@ def share_out(options: Sequence[str], suite: Sequence[str],
     """The options of each step, KEY -> VALUE as text.
 
     Args:
-        options: KEY=VALUE for all steps, or BENCHMARK.KEY=VALUE for those of one.
+        options: KEY=VALUE for all steps, BENCHMARK.KEY=VALUE for those of one, or
+            BENCHMARK,BENCHMARK.KEY=VALUE for those of several.
         suite: all benchmarks there are.
         configs: step -> its benchmark and config.
 
@@ -37,16 +38,20 @@ def share_out(options: Sequence[str], suite: Sequence[str],
     for option in options:
         name, equals, value = option.partition('=')
         first, _, rest = name.partition('.')
-        benchmark, key = (first, rest) if first in suite else (None, name)
+        named = first.split(',')
+        named, key = (named, rest) if set(named) <= set(suite) else (
+            [its for its, _ in configs.values()], name)
         if not equals or not key:
             raise OptionError(f'--cfg-options expects KEY=VALUE or BENCHMARK.KEY=VALUE, got '
                               f'{option!r}.')
         if key in OWN:
             raise OptionError(f'--cfg-options {option}: instead of `{key}`, use {OWN[key]}.')
-        targets = [step for step, (its, _) in configs.items() if benchmark in (None, its)]
-        if not targets:
-            raise OptionError(f'--cfg-options {option} is for {benchmark}, which is not run: '
-                              f'--suite names {", ".join({its for its, _ in configs.values()})}.')
+        targets = [step for step, (its, _) in configs.items() if its in named]
+        idle = set(named) - {its for its, _ in configs.values()}
+        if idle or not targets:
+            raise OptionError(f'--cfg-options {option} is for {", ".join(sorted(idle))}, which is '
+                              'not run: --suite does not name it, or there is no config for this '
+                              'network.')
         for step in targets:
             check_known(option, key, step, configs)
             shared[step][key] = value

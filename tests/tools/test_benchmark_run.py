@@ -118,12 +118,13 @@ def test_dry_run__one_command_for_each_benchmark(run, checkpoint, capsys, tmp_pa
 def test_dry_run__options_of_all_and_of_one(run, checkpoint, capsys):
     commands = planned(run, checkpoint, capsys, '--suite', 'knn,imagenet', '--gpus', '1',
                        '--cfg-options', 'data_preprocessor.mean=[1,2,3]', 'knn.batch_size=8',
+                       'imagenet,knn.model.backbone.img_size=192',
                        'imagenet.train_cfg.max_epochs=1')
     assert [Path(next(w for w in c if '/configs/' in w)).parent.name for c in commands] == [
         'knn', 'imagenet']
-    assert [command[-2:] for command in commands] == [
-        ['data_preprocessor.mean=[1,2,3]', f'{key}=1' if 'cfg' in key else f'{key}=8']
-        for key in ('batch_size', 'train_cfg.max_epochs')]
+    both = ['data_preprocessor.mean=[1,2,3]', 'model.backbone.img_size=192']
+    assert [sorted(command[-3:]) for command in commands] == [
+        sorted([*both, own]) for own in ('batch_size=8', 'train_cfg.max_epochs=1')]
     assert commands[0][0] == sys.executable and 'torch.distributed.run' not in commands[0]
 
 

@@ -45,8 +45,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--epochs', type=int,
                         help='of its pre-training (default: from the checkpoint)')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
-                        help='override keys of all configs, or of those of one benchmark: '
-                             'imagenet.train_cfg.max_epochs=1')
+                        help='override keys of all configs, or of those of some benchmarks: '
+                             'imagenet.train_cfg.max_epochs=1, imagenet,linear.KEY=VALUE')
     parser.add_argument('--dry-run', action='store_true', help='print the commands only')
     args = parser.parse_args(argv)
     args.data_root = {name: folder for each in args.data_root for name, folder in each.items()}
