@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 import torch
 from mmengine.config import Config
@@ -78,14 +78,20 @@ def differences(stored: Any, wanted: Any, key: str = '') -> List[str]:
     return found
 
 
-def folder_identity(root: Path) -> dict:
-    """What tells a folder of images from another, or from itself before a change.
+def folder_identity(root: Path, parts: Sequence[str] = ('train', 'test')) -> dict:
+    """What tells folders of images from others, or from themselves before a change.
 
     Returns:
-        number of files, and a hash of their names and sizes; hidden ones do not count.
+        number of files in these parts of root, and a hash of their names and sizes; hidden ones do
+        not count.
     """
-    digest, count = hashlib.sha256(), 0
-    for folder, folders, names in os.walk(root, followlinks=True):
+    digest, count, seen = hashlib.sha256(), 0, set()
+    for folder, folders, names in (found for part in parts
+                                   for found in os.walk(root / part, followlinks=True)):
+        if os.path.realpath(folder) in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(folder))
         folders[:] = sorted(name for name in folders if not name.startswith('.'))
         for name in sorted(name for name in names if not name.startswith('.')):
             path = os.path.join(folder, name)
