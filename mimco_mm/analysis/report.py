@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
 from .comparable import objections
-from .results import BENCHMARKS, Result, paper_row
+from .results import ANOTHER, BENCHMARKS, Result, paper_row
 
 TITLES = dict(
     imagenet='ImageNet, fine-tuning (Table 1)',
@@ -70,7 +70,8 @@ def _lines(run: dict, result: Result, printed: dict) -> List[Line]:
     notes = tuple(objections(run, result)) if result.values else ()
     title = title_of(result)
     return [Line(title, metric, printed.get(metric), result.values.get(metric),
-                 result.best.get(metric), result.source, state, result.log, notes)
+                 result.best.get(metric), result.source, state, result.log,
+                 notes + (("not the benchmark's own images", ) if ANOTHER in metric else ()))
             for metric in dict.fromkeys([*printed, *result.values])] or [
                 Line(title, '', None, state=state, log=result.log)]
 

@@ -105,6 +105,7 @@ def _draw(axis: Axes, lines: Dict[str, List[Line]], colours: Dict[str, tuple]) -
     middle, half = (len(metrics) - 1) / 2, max(len(metrics), FEWEST_PLACES) / 2
     axis.set_xlim(middle - half, middle + half)
     axis.margins(y=0.2 if upright else 0.12)
+    axis.set_ylim(0, max(axis.get_ylim()[1], 1))  # also where all are 0
 
 
 def _nothing_measured(groups: Groups) -> Figure:

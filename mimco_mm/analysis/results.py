@@ -17,6 +17,7 @@ LOGGED = dict(
 BENCHMARKS = ('imagenet', 'coco', 'ade20k', 'retrieval', 'knn', 'linear')
 # Database images and queries of the revisited sets; other sets of their names have other scores.
 REVISITED = dict(roxford5k=(4993, 70), rparis6k=(6322, 70))
+ANOTHER = ' (another set)'  # in the names of their metrics
 
 
 class Result(NamedTuple):
@@ -138,7 +139,7 @@ def _written(folder: Path, benchmark: str, setting: str) -> Result:
         data = {name: dict(folder=str(Path(root, name).resolve()), images=one['images'],
                            queries=one['queries']) for name, one in values.items()}
         values = {name + ('' if (one['images'], one['queries']) == REVISITED.get(name)
-                          else ' (another set)') + f'/{level}': scores['mAP']
+                          else ANOTHER) + f'/{level}': scores['mAP']
                   for name, one in values.items()
                   for level, scores in one['scores'].items() if scores['mAP'] is not None}
         start = (content.get('checkpoint') or {}).get('sha256')
