@@ -2,11 +2,11 @@
 
 Stage 1 (MoBY) trains a teacher; stage 2 (MimCo) and a SimMIM of the same size and length train
 students; then the features of all of them, and of a random network, are judged by k-NN. Writes
-results.json, curves.png and neighbours.png into the work dir. What is done is not done again.
+results.json, curves.png and neighbours.png into the work dir. What is done is not done again, as
+long as it is of the same images, options, configs and teacher; else it is refused.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import time
@@ -48,29 +48,36 @@ def data_root(args: argparse.Namespace) -> Path:
     return (args.data_root or args.work_dir / 'data').resolve()
 
 
+def checkpoint_of(title: str, args: argparse.Namespace) -> Path:
+    return args.work_dir / CONFIGS[title] / f'epoch_{args.epochs}.pth'
+
+
 def train(title: str, args: argparse.Namespace) -> Path:
     """Train one config in its own process, under a progress bar; returns the last checkpoint."""
     from mmengine.utils import ProgressBar
 
-    from mimco_mm.analysis import read_scalars
-    name = CONFIGS[title]
-    work_dir = args.work_dir / name
-    checkpoint = work_dir / f'epoch_{args.epochs}.pth'
-    if checkpoint.is_file():
-        return checkpoint
+    from mimco_mm.analysis import config_sha256, read_scalars
+    from mimco_mm.checkpoints import sha256_of
+    from mimco_mm.options import as_option
+    checkpoint = checkpoint_of(title, args)
+    work_dir = checkpoint.parent
+    config = ROOT / 'configs' / 'study' / f'{CONFIGS[title]}.py'
     options = [
-        f'train_dataloader.dataset.dataset.data_root={data_root(args)}',
+        as_option('train_dataloader.dataset.dataset.data_root', data_root(args)),
         f'train_cfg.max_epochs={args.epochs}', f'param_scheduler.0.end={args.epochs}',
         f'randomness.seed={args.seed}', 'default_hooks.logger.interval=5'
     ]
+    identity = dict(config_sha256=config_sha256(config), options=options)
     if title == 'MimCo':
-        teacher = args.work_dir / CONFIGS['MoBY (teacher)'] / checkpoint.name
-        options.append(f'model.target_generator.checkpoint={teacher}')
-    work_dir.mkdir(parents=True, exist_ok=True)
+        teacher = checkpoint_of('MoBY (teacher)', args)
+        options.append(as_option('model.target_generator.checkpoint', teacher))
+        identity.update(teacher_sha256=sha256_of(teacher))
+    claim(work_dir / 'record.json', identity)
+    if checkpoint.is_file():
+        return checkpoint
     log = work_dir / 'stdout.log'
-    command = [sys.executable, str(ROOT / 'tools' / 'train.py'),
-               str(ROOT / 'configs' / 'study' / f'{name}.py'), '--work-dir', str(work_dir),
-               '--resume', '--cfg-options', *options]
+    command = [sys.executable, str(ROOT / 'tools' / 'train.py'), str(config), '--work-dir',
+               str(work_dir), '--resume', '--cfg-options', *options]
     print(f'{title}: {args.epochs} epochs, log in {log}')
     bar, shown = ProgressBar(args.epochs), 0
     with open(log, 'w') as output, subprocess.Popen(
@@ -162,28 +169,45 @@ def run(args: argparse.Namespace) -> dict:
     return accuracies
 
 
-def claim(args: argparse.Namespace) -> None:
-    """Keep the work dir to one setting: its checkpoints and results must not be another's."""
-    settings = dict(data=str(data_root(args)), epochs=args.epochs, seed=args.seed)
-    file = args.work_dir / 'settings.json'
-    if not file.is_file():
-        args.work_dir.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(settings))
-    elif json.loads(file.read_text()) != settings:
-        sys.exit(f'error: {args.work_dir} belongs to a run with {file.read_text()}; choose another '
-                 '--work-dir, or remove that one')
+def claim(file: Path, identity: dict) -> None:
+    """Keep a folder to one setting: its checkpoints and results must not be another's."""
+    from mimco_mm.analysis import RecordError, stored_record, write_json
+    try:
+        if stored_record(file, identity, 'Choose another --work-dir, or remove that one.') is None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_json(file, dict(identity=identity))
+    except RecordError as error:
+        sys.exit(f'error: {error}')
+
+
+def settings(args: argparse.Namespace) -> dict:
+    """What all of a work dir is of; crops of our own follow from the seed."""
+    from mimco_mm.analysis import folder_identity
+    return dict(data=str(data_root(args)), epochs=args.epochs, seed=args.seed,
+                images=folder_identity(args.data_root) if args.data_root else None)
+
+
+def measured(args: argparse.Namespace, file: Path) -> dict:
+    """The stored results, unless a checkpoint is another one since; else new ones."""
+    from mimco_mm.analysis import read_json, write_json
+    from mimco_mm.checkpoints import sha256_of
+    stored = read_json(file) if file.is_file() else {}
+    files = {title: checkpoint_of(title, args) for title in CONFIGS}
+    if stored and all(sha256_of(path) == stored.get('checkpoints', {}).get(title)
+                      for title, path in files.items() if path.is_file()):
+        return stored
+    started = time.time()
+    accuracies = run(args)
+    results = dict(accuracies=accuracies, seconds=time.time() - started,
+                   checkpoints={title: sha256_of(path) for title, path in files.items()})
+    write_json(file, results)
+    return results
 
 
 def main() -> None:
     args = parse_args()
-    claim(args)
-    results = args.work_dir / 'results.json'
-    if not results.is_file():
-        started = time.time()
-        accuracies = run(args)
-        results.write_text(json.dumps(
-            dict(accuracies=accuracies, seconds=time.time() - started), indent=2))
-    done = json.loads(results.read_text())
+    claim(args.work_dir / 'settings.json', settings(args))
+    done = measured(args, args.work_dir / 'results.json')
     print(f'\nk-NN accuracy of frozen features, {args.epochs} epochs a stage, seed {args.seed}:')
     for title in SHOWN:
         print(f'  {title:15} {done["accuracies"][title]:5.1f} %')

@@ -3,7 +3,8 @@
 For each network and seed: MoBY, the teacher; SimMIM; MimCo with both losses, with one of them,
 without masks; l1 of features; SimMIM + MoBY; and no pre-training. Each is judged by k-NN, a linear
 classifier and fine-tuning. Writes study.md, scores.png, order.png and results.json into the work
-dir. The same command goes on after an interruption; what is done is not done again.
+dir. The same command goes on after an interruption; what is done is not done again, as long as it
+is of the same images, configs and teacher; else it is refused.
 """
 
 import argparse
@@ -60,22 +61,25 @@ def chosen_rows(names: list[str] | None) -> list:
 
 def prepare(args: argparse.Namespace) -> None:
     """The images, and a work dir of one setting: its results must not be another's."""
-    from mimco_mm.study import SIZES, write_cifar10, write_subset
+    from mimco_mm.analysis import RecordError, folder_identity, stored_record, write_json
+    from mimco_mm.study import SIZES, check_classes, write_cifar10, write_subset
     if args.download and not args.data_root.is_dir():
         args.data_root.parent.mkdir(parents=True, exist_ok=True)
         write_cifar10(args.data_root)
     size = SIZES[args.size]
-    settings = dict(size=size._asdict(), data_root=str(args.data_root.resolve()))
+    identity = dict(size=size._asdict(), data_root=str(args.data_root.resolve()),
+                    images=folder_identity(args.data_root))
     file = args.work_dir / 'settings.json'
-    if file.is_file() and json.loads(file.read_text()) != settings:
-        sys.exit(f'error: {args.work_dir} belongs to a study with {file.read_text().strip()}, and '
-                 f'this one has {json.dumps(settings)}; choose another --work-dir, or remove it')
     try:
-        if not (args.work_dir / 'data').is_dir():
-            write_subset(args.data_root, args.work_dir / 'data', size.train, size.test)
-    except FileNotFoundError as error:
+        stored = stored_record(file, identity, 'Choose another --work-dir, or remove that one.')
+        check_classes(args.data_root)
+    except (FileNotFoundError, RecordError) as error:
         sys.exit(f'error: {error}')
-    file.write_text(json.dumps(settings) + '\n')
+    if stored is None:
+        args.work_dir.mkdir(parents=True, exist_ok=True)
+        write_json(file, dict(identity=identity))
+    if not (args.work_dir / 'data').is_dir():
+        write_subset(args.data_root, args.work_dir / 'data', size.train, size.test)
 
 
 def begin_worker(log: Path) -> None:

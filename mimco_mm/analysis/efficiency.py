@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from .comparable import objections
 from .paper import TABLE_1
 from .pictures import fold
 from .results import Result
@@ -73,6 +74,13 @@ def own_points(run: dict, results: List[Result], networks: Sequence[str]) -> Lis
         raise ValueError('its effective epochs are not known, which the type of the algorithm and '
                          "the name of the teacher's file tell; write `effective_epochs` into its "
                          'run.json by hand')
+    for result in found:
+        reasons = objections(run, result)
+        if not result.is_of(run):
+            reasons.insert(0, 'it is of another checkpoint than its run.json')
+        if reasons:
+            raise ValueError("its result on ImageNet cannot stand beside the paper's: "
+                             + '; '.join(reasons))
     return [Point(run['network'], run['method'], run['epochs'], run['effective_epochs'],
                   result.values['top1'], result.source) for result in found]
 

@@ -1,10 +1,10 @@
-"""The report of a suite of transfers: a table and a plot of the paper's figures beside ours."""
+"""The report of a suite of transfers: a table of the paper's figures beside ours."""
 
+from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
-from matplotlib.figure import Figure
-
-from .results import BENCHMARKS, Result, paper_row
+from .comparable import objections
+from .results import ANOTHER, BENCHMARKS, Result, paper_row
 
 TITLES = dict(
     imagenet='ImageNet, fine-tuning (Table 1)',
@@ -14,18 +14,38 @@ TITLES = dict(
     knn='k-NN (not in the paper)',
     linear='Linear probe (not in the paper)',
 )
-COLUMNS = 3  # panels in a row
+NOT_RUN = 'not run'
+MARK = '*'  # of a figure that cannot stand beside the paper's
 
 
 class Line(NamedTuple):
-    """One figure: ``ours`` or ``paper`` is None where there is none, in percent."""
+    """One figure.
+
+    Attributes:
+        title: of the benchmark.
+        metric: its name; '' where neither the paper nor we have a figure.
+        paper: percent; None where it prints none.
+        ours: percent of the last evaluation; None where there is none.
+        best: percent, the highest of all evaluations.
+        source: file of ours.
+        state: why there is none of ours, e.g. 'not run' or 'failed with exit status 1'.
+        log: where that can be read; '' where nowhere.
+        notes: why ours cannot stand beside the paper's.
+    """
 
     title: str
     metric: str
     paper: Optional[float]
-    ours: Optional[float]
-    best: Optional[float]
-    source: str
+    ours: Optional[float] = None
+    best: Optional[float] = None
+    source: str = ''
+    state: str = NOT_RUN
+    log: str = ''
+    notes: Tuple[str, ...] = ()
+
+
+def title_of(result: Result) -> str:
+    return TITLES[result.benchmark] + (f', {result.setting}' if result.setting else '')
 
 
 def lines_of(run: dict, results: List[Result]) -> List[Line]:
@@ -35,75 +55,74 @@ def lines_of(run: dict, results: List[Result]) -> List[Line]:
         row = paper_row(benchmark, run)
         printed = row.values if row else {}
         done = [result for result in results if result.benchmark == benchmark]
-        for result in done or [Result(benchmark, '', {}, {}, '')]:
-            title = TITLES[benchmark] + (f', {result.setting}' if result.setting else '')
-            for metric in [*printed, *(name for name in result.values if name not in printed)]:
-                lines.append(Line(title, metric, printed.get(metric), result.values.get(metric),
-                                  result.best.get(metric), result.source))
-            if not printed and not result.values:
-                lines.append(Line(title, '', None, None, None, ''))
+        problem = run.get('problems', {}).get(benchmark, '')
+        for result in done or [Result(benchmark, '', {}, {}, '', state=problem)]:
+            lines += _lines(run, result, printed)
     return lines
 
 
-def as_markdown(run: dict, lines: List[Line]) -> str:
+def _lines(run: dict, result: Result, printed: dict) -> List[Line]:
+    """Of one result, which may be none."""
+    state = result.state if result.state not in ('', 'finished') else NOT_RUN
+    if not result.is_of(run):
+        state = f'of another checkpoint, sha256 {result.start_sha256[:12]}'
+        result = result._replace(values={}, best={})
+    notes = tuple(objections(run, result)) if result.values else ()
+    title = title_of(result)
+    return [Line(title, metric, printed.get(metric), result.values.get(metric),
+                 result.best.get(metric), result.source, state, result.log,
+                 notes + (("not the benchmark's own images", ) if ANOTHER in metric else ()))
+            for metric in dict.fromkeys([*printed, *result.values])] or [
+                Line(title, '', None, state=state, log=result.log)]
+
+
+def as_markdown(run: dict, results: List[Result]) -> str:
     """The report's text. Every figure of the paper is marked so; ours name their file."""
     effective = run.get('effective_epochs')
+    lines = lines_of(run, results)
     out = [
         f'# {run["method"]}, {run["network"]}, {run["epochs"]} epochs', '',
         f'- checkpoint: `{run["checkpoint"]}` (sha256 {run["sha256"][:12]})',
         f'- effective epochs: {effective if effective is not None else "unknown"}',
         f'- seed of the pre-training: {run.get("seed")}',
-        "- figures compare only where data and schedule are the benchmark's own", '',
-        '| benchmark | metric | paper | ours | difference | best of all evaluations | from |',
-        '|---|---|---|---|---|---|---|',
+        f"- {MARK}: cannot stand beside the paper's figure; the last column says why", '',
+        '| benchmark | metric | paper | ours | difference | best of all evaluations | from | why |',
+        '|---|---|---|---|---|---|---|---|',
     ]
     for line in lines:
-        difference = (f'{line.ours - line.paper:+.2f}'
-                      if None not in (line.ours, line.paper) else '')
-        out.append(f'| {line.title} | {line.metric} | {_cell(line.paper)} | '
-                   f'{_cell(line.ours) or "not run"} | {difference} | '
-                   f'{_cell(line.best)} | {f"`{line.source}`" if line.source else ""} |')
-    return '\n'.join(out) + '\n'
+        compared = None not in (line.ours, line.paper) and not line.notes
+        difference = f'{line.ours - line.paper:+.2f}' if compared else ''
+        ours = line.state if line.ours is None else _cell(line.ours) + f' {MARK}' * bool(line.notes)
+        notes = [*line.notes, *([f'log: `{line.log}`'] if line.log and (
+            line.ours is None or line.notes) else [])]
+        out.append(f'| {line.title} | {line.metric} | {_cell(line.paper)} | {ours} | {difference} '
+                   f'| {_cell(line.best)} | {f"`{line.source}`" if line.source else ""} '
+                   f'| {"; ".join(notes)} |')
+    measured = [_measured_on(result) for result in results if result.values and result.is_of(run)]
+    return '\n'.join([*out, *(['', 'Measured on:', '', *measured] if measured else [])]) + '\n'
 
 
 def _cell(value: Optional[float]) -> str:
     return '' if value is None else f'{value:.2f}'
 
 
-def plot_report(groups: List[Tuple[str, List[Line]]]) -> Figure:
-    """A panel for each benchmark with figures: the paper's beside each run's.
+def _measured_on(result: Result) -> str:
+    """A line on the data, length and options of a result."""
+    told = [f'{part}: ' + ', '.join(
+        f'`{value}`' if name == 'folder' else f'{value} {name}'
+        for name, value in about.items() if value is not None)
+        for part, about in result.data.items()]
+    if result.schedule:
+        told.append('{length} {unit}'.format(**result.schedule))
+    if result.options:
+        told.append(f'options `{" ".join(result.options)}`')
+    return f'- {title_of(result)}: {"; ".join(told) or "not recorded"}'
 
-    Args:
-        groups: (label of the run, its lines).
-    """
-    titles = list(dict.fromkeys(line.title for _, lines in groups for line in lines
-                                if line.ours is not None or line.paper is not None))
-    rows, columns = max(-(-len(titles) // COLUMNS), 1), min(max(len(titles), 1), COLUMNS)
-    figure = Figure(figsize=(4.4 * columns, 3.6 * rows), layout='constrained')
-    axes = figure.subplots(rows, columns, squeeze=False).flatten()
-    for axis in axes[len(titles):]:
-        axis.remove()
-    width = 0.8 / (len(groups) + 1)
-    for axis, title in zip(axes, titles):
-        metrics = list(dict.fromkeys(line.metric for _, lines in groups for line in lines
-                                     if line.title == title))
-        printed = {line.metric: line.paper for _, lines in groups for line in lines
-                   if line.title == title and line.paper is not None}
-        bars = [('paper', printed, 'lightgrey')]
-        bars += [(label, {line.metric: line.ours for line in lines
-                          if line.title == title and line.ours is not None}, None)
-                 for label, lines in groups]
-        for place, (label, values, colour) in enumerate(bars):
-            positions = [index + place * width for index, metric in enumerate(metrics)
-                         if metric in values]
-            drawn = axis.bar(positions, list(values[m] for m in metrics if m in values), width,
-                             label=label, color=colour)
-            axis.bar_label(drawn, fmt='%.1f', fontsize=7)
-        axis.set_xticks([index + 0.4 - width / 2 for index in range(len(metrics))],
-                        metrics, fontsize=8, rotation=30, horizontalalignment='right')
-        axis.set_title(title, fontsize=9)
-        axis.margins(y=0.12)
-    if titles:
-        axes[0].set_ylabel('%')  # of all panels
-        axes[0].legend(fontsize=8)
-    return figure
+
+def run_labels(runs: List[dict], folders: List[Path]) -> List[str]:
+    """A name for each run, with its folder where two would have the same."""
+    names = [f'{run["method"]} {run["network"]} {run["epochs"]}' for run in runs]
+    short = [folder.resolve().name for folder in folders]
+    unique = short if len(set(short)) == len(short) else [str(folder) for folder in folders]
+    return [f'{name} ({folder})' if names.count(name) > 1 else name
+            for name, folder in zip(names, unique)]

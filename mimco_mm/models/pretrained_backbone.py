@@ -14,9 +14,10 @@ class PretrainedBackbone:
     """``init_cfg`` of a backbone that starts from a checkpoint of any known format.
 
     mmengine's own 'Pretrained' fills what fits by name, and only logs what is missing: a detector
-    then trains from random weights. This one loads the whole backbone, or refuses. It is for
-    mmpretrain's backbones, in any library: mmdet's and mmseg's own Swin read their file by
-    themselves, whatever the type of their ``init_cfg``.
+    then trains from random weights. This one loads the whole backbone, or refuses. What it loaded
+    stays with the backbone as ``started_from``, a ``LoadReport``. It is for mmpretrain's
+    backbones, in any library: mmdet's and mmseg's own Swin read their file by themselves, whatever
+    the type of their ``init_cfg``.
 
     Args:
         checkpoint: path or URL.
@@ -39,6 +40,7 @@ class PretrainedBackbone:
         module.init_weights()
         report = load_backbone(module, self.checkpoint, sha256=self.sha256, fresh=self.fresh,
                                config_key='model.backbone.init_cfg.checkpoint')
+        module.started_from = report
         # This call came out of `module.init_weights()`, which initialises more after it, unless the
         # children are initialised already and the init_cfg is mmengine's own 'Pretrained'.
         module.init_cfg = dict(type='Pretrained', checkpoint=self.checkpoint)

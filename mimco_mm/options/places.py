@@ -85,6 +85,22 @@ def takes(node: ConfigDict, path: Path, scope: Optional[str]) -> Arguments:
     return UNKNOWN
 
 
+def of_tool(*names: str) -> Callable[[ConfigDict, Path, Optional[str]], Arguments]:
+    """``takes`` of a config that a tool reads by itself, under these top-level names."""
+
+    def takes_here(node: ConfigDict, path: Path, scope: Optional[str]) -> Arguments:
+        if not path:
+            return Arguments(dict.fromkeys(names, ANY), False)
+        return _of_type(node, scope) if 'type' in node else UNKNOWN
+
+    return takes_here
+
+
+EVERYWHERE = ('model', 'data_preprocessor', 'num_workers', 'default_scope', 'custom_imports')
+KNN = of_tool(*EVERYWHERE, 'bank', 'queries', 'ks', 'temperature', 'bank_dtype', 'batch_size')
+RETRIEVAL = of_tool(*EVERYWHERE, 'data_root', 'sets', 'crop_queries')
+
+
 def _of_type(node: ConfigDict, scope: Optional[str],
              default: Optional[Callable] = None) -> Arguments:
     """Arguments of all that the dict's ``type`` may name; UNKNOWN where there is none such."""

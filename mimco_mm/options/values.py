@@ -23,6 +23,12 @@ def split_assignment(text: str) -> Tuple[str, str]:
     return key, value
 
 
+def as_option(key: str, value: object) -> str:
+    """KEY="VALUE", as our own tools hand a path to one another: what ``read_value`` keeps whole."""
+    quote = "'" if '"' in str(value) else '"'
+    return f'{key}={quote}{value}{quote}'
+
+
 def read_value(text: str, kind: type) -> Any:
     """A text as a value that stands where one of ``kind`` is wanted.
 

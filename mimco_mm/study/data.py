@@ -29,11 +29,11 @@ def write_cifar10(root: Path, download: bool = True) -> None:
     unfinished.rename(root)
 
 
-def write_subset(source: Path, target: Path, train: int, test: int) -> None:
-    """Links in target/{train,test}/CLASS to the first images of each class, by name.
+def check_classes(source: Path) -> Dict[str, Dict[str, List[str]]]:
+    """The images of both parts: part -> class -> names.
 
     Raises:
-        FileNotFoundError: source/train or source/test has no folders of images.
+        FileNotFoundError: source/train or source/test has no folders, or not the same ones.
     """
     images = {part: _by_class(source / part) for part in PARTS}
     names = {part: list(classes) for part, classes in images.items()}
@@ -42,6 +42,12 @@ def write_subset(source: Path, target: Path, train: int, test: int) -> None:
             f'Expected a folder of images for each class, the same ones in {source}/train and '
             f'{source}/test; found {len(names["train"])} and {len(names["test"])} folders. Name '
             'another root with --data-root, or fetch CIFAR-10 with --download.')
+    return images
+
+
+def write_subset(source: Path, target: Path, train: int, test: int) -> None:
+    """Links in target/{train,test}/CLASS to the first images of each class, by name."""
+    images = check_classes(source)
     unfinished = target.with_name(f'{target.name}.unfinished')
     for part, count in zip(PARTS, (train, test)):
         for name, files in images[part].items():

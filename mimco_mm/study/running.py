@@ -1,8 +1,6 @@
 """One job of the small study: pre-training, then k-NN, linear probe and fine-tuning."""
 
-import json
 import logging
-import os
 import time
 from pathlib import Path
 from typing import Dict, Optional, Tuple
@@ -16,11 +14,14 @@ from mmengine.runner import Runner
 from mmpretrain.registry import MODELS, RUNNERS
 from torch.nn import functional as F
 
+from ..analysis import config_sha256, read_json, stored_record, write_json
+from ..checkpoints import sha256_of
 from ..datasets import list_images
 from ..evaluation import extract_features, knn_accuracy, labelled_folder, load_frozen_backbone
 from .plan import TEACHER, Job, Size
 
 IMAGE_SIZE = 32
+RECORD = 'record.json'
 
 
 def run_job(job: Job, size: Size, configs: Path, work_dir: Path, num_workers: int = 0) -> dict:
@@ -36,12 +37,19 @@ def run_job(job: Job, size: Size, configs: Path, work_dir: Path, num_workers: in
     Returns:
         row, network, seed, epochs, the metrics in percent, and seconds of each part; they are also
         in ``results.json`` of the job's folder, which says that the job is done.
+
+    Raises:
+        RecordError: the folder holds a job of other configs, or of another teacher.
     """
     folder = work_dir / job.name
-    file = folder / 'results.json'
+    file, record = folder / 'results.json', folder / RECORD
+    identity = job_identity(job, size, configs, work_dir)
+    stored = stored_record(record, identity, f'Remove {folder}, and what else is of the old one.')
     if file.is_file():
-        return json.loads(file.read_text())
-    folder.mkdir(parents=True, exist_ok=True)
+        return read_json(file)
+    if stored is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(record, dict(identity=identity))
     times, checkpoint = {}, None
     started = time.time()
     if job.row.config is not None:
@@ -52,10 +60,22 @@ def run_job(job: Job, size: Size, configs: Path, work_dir: Path, num_workers: in
         finetune, job, size, checkpoint, configs, work_dir, num_workers)
     result = dict(row=job.row.name, network=job.network, seed=job.seed, epochs=job.epochs(size),
                   **scores, seconds={part: round(s, 1) for part, s in times.items()})
-    partial = file.with_suffix('.partial')
-    partial.write_text(json.dumps(result, indent=2) + '\n')
-    os.replace(partial, file)
+    write_json(record, dict(
+        identity=identity, backbone_sha256=checkpoint and sha256_of(checkpoint)))
+    write_json(file, result)
     return result
+
+
+def job_identity(job: Job, size: Size, configs: Path, work_dir: Path) -> dict:
+    """What a job's results are of, beside the images and seed that the names tell."""
+    names = [f'finetune_{job.network}-micro', *(
+        [job.row.config.format(network=job.network)] if job.row.config else [])]
+    identity = dict(size=size._asdict(), configs={
+        name: config_sha256(configs / f'{name}.py') for name in names})
+    if job.row.taught:  # its record outlives its weights
+        teacher = read_json(work_dir / job._replace(row=TEACHER).name / RECORD)
+        identity['teacher_sha256'] = teacher.get('backbone_sha256')
+    return identity
 
 
 def timed(function, *args) -> Tuple[object, float]:

@@ -13,6 +13,7 @@ from mimco_mm.analysis import (
     read_results,
     read_run,
 )
+from tests.analysis import suites
 
 from .support import assert_apart
 
@@ -26,13 +27,14 @@ RUN = dict(checkpoint='backbone_epoch_100.pth', sha256='0' * 64, network='vit-s'
 def suite(tmp_path):
     """A function that writes a suite's work dir; returns what is read from it."""
 
-    def write(top1=82.3, **changed):
+    def write(top1=82.3, length=300, start=RUN['sha256'], **changed):
         (tmp_path / 'run.json').write_text(json.dumps({**RUN, **changed}))
         if top1 is not None:
             file = tmp_path / 'imagenet' / '2026' / 'vis_data' / 'scalars.json'
             file.parent.mkdir(parents=True)
             file.write_text(''.join(json.dumps({'accuracy/top1': value, 'step': step}) + '\n'
-                                    for step, value in enumerate((top1 + 1, top1))))
+                                    for step, value in enumerate((top1 + 1, top1), 299)))
+            suites.write_data_record(tmp_path / 'imagenet', suites.IMAGENET, length, start)
         return read_run(tmp_path), read_results(tmp_path)
 
     return write
@@ -127,6 +129,8 @@ def test_legend__of_a_long_name_leaves_room_for_the_panel(suite):
     (dict(network='swin-t'), 'it is of swin-t, not of vit-s'),
     (dict(effective_epochs=None), 'its effective epochs are not known'),
     (dict(top1=None), 'no result on ImageNet; --suite imagenet'),
+    (dict(length=301), "cannot stand beside the paper's: 301 epochs, not 300"),
+    (dict(start='1' * 64), 'another checkpoint than its run.json'),
 ])
 def test_own__what_cannot_be_drawn_says_why(suite, changed, message):
     with pytest.raises(ValueError, match=message):

@@ -1,5 +1,6 @@
 """UPerNet on ADE20K: recipes.md section 6, and a whole run of it."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -172,6 +173,10 @@ def test_run__starts_from_the_file_trains_evaluates_and_resumes(name, state, dat
     assert (resumed.first_iter, len(resumed.losses)) == (2, 2)
     assert resumed.start == trained
     assert (tmp_path / 'work' / 'iter_4.pth').is_file()
+    record = json.loads((tmp_path / 'work' / 'data_record.json').read_text())
+    assert record['schedule'] == dict(unit='iterations', length=4)
+    assert {part: (about['images'], about['classes'])
+            for part, about in record['data'].items()} == dict(train=(4, 150), val=(2, 150))
 
 
 # What is wrong is said

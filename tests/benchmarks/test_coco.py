@@ -191,6 +191,15 @@ def test_run__starts_from_the_file_trains_evaluates_and_resumes(case, tmp_path):
         {name[9:]: value for name, value in saved.items() if name.startswith('backbone.')})
 
 
+def test_resume__from_another_start_is_refused(swin, tmp_path):
+    dense_sets.run(swin)
+    swin.train_cfg.max_epochs = 2
+    swin.model.backbone.init_cfg.checkpoint = str(
+        moby(tmp_path / 'other.pth', random_swin(**dense_sets.SWIN, seed=3)))
+    with pytest.raises(ValueError, match="'start_sha256': .*this one has"):
+        dense_sets.run(swin, '--resume')
+
+
 # What is wrong is said
 
 

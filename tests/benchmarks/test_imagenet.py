@@ -1,5 +1,7 @@
 """Fine-tuning on ImageNet: the recipe's values, layer by layer, and small runs of it."""
 
+import hashlib
+import json
 import math
 import re
 
@@ -194,6 +196,28 @@ def test_run__trains_judges_and_resumes_as_if_unbroken(name, files, tmp_path):
     assert len(best) == 1
     lr = whole.message_hub.get_scalar('train/lr')
     assert lr.current() < max(lr.data[0])
+
+
+def test_resume__from_another_start_is_refused(files, tmp_path):
+    first = config(files, 'swin-t', tmp_path / 'run')
+    first.train_cfg.max_epochs = 1
+    small.train(first)
+    other = torch.load(files / 'swin.pth', weights_only=True)
+    other['state_dict']['backbone.norm1.bias'] += 1
+    torch.save(other, tmp_path / 'other.pth')
+    rest = config(files, 'swin-t', tmp_path / 'run', resume=True)
+    rest.model.backbone.init_cfg.checkpoint = str(tmp_path / 'other.pth')
+    with pytest.raises(ValueError, match="'start_sha256': .*this one has .*--work-dir"):
+        small.train(rest)
+
+
+def test_run__records_what_it_is_measured_on(files, tmp_path):
+    small.train(config(files, 'swin-t', tmp_path))
+    record = json.loads((tmp_path / 'data_record.json').read_text())
+    part = dict(folder=str(files / 'data'), images=24, classes=3)
+    digest = hashlib.sha256((files / 'swin.pth').read_bytes()).hexdigest()
+    assert record == dict(start_sha256=digest, schedule=dict(unit='epochs', length=2),
+                          data=dict(train=part, val=part))
 
 
 def test_run__lr_follows_the_batch(files, tmp_path):

@@ -46,4 +46,5 @@ def test_load_from__takes_the_weights_of_any_run(finished):
 def test_checkpoint__holds_the_runs_identity(finished):
     meta = read_checkpoint(finished / 'run' / 'epoch_2.pth')['meta']
     assert meta['run_identity'].pop('teacher_sha256') is not None
-    assert meta['run_identity'] == dict(effective_batch=4, iterations_an_epoch=2)
+    assert meta['run_identity'] == dict(
+        effective_batch=4, iterations_an_epoch=2, start_sha256=None)

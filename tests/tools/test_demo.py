@@ -41,7 +41,18 @@ def test_demo__trains_judges_draws_and_does_nothing_twice(data, tmp_path):
     assert 'log in' not in second.stdout
 
     other = demo('--data-root', str(data), '--epochs', '2', '--work-dir', str(work_dir))
-    assert other.returncode == 1 and 'belongs to a run with' in other.stdout
+    assert other.returncode == 1 and 'epochs was 1, now is 2' in other.stdout
+
+    # a student is not another teacher's
+    with open(work_dir / 'moby_swin-micro' / 'epoch_1.pth', 'ab') as teacher:
+        teacher.write(b'another')
+    other = demo(*options)
+    assert other.returncode == 1, other.stdout
+    assert 'mimco_swin-micro holds results of something else: teacher_sha256 was' in other.stdout
+    # nor are results those of other images in the same folder
+    next(data.rglob('*.png')).unlink()
+    other = demo(*options)
+    assert other.returncode == 1 and 'images.files was 192, now is 191' in other.stdout
 
 
 def test_demo__data_root_without_both_parts_is_an_error(tmp_path):

@@ -14,6 +14,7 @@ from mimco_mm.analysis.preview import in_words, mean_similarity
 from mimco_mm.engine.inspection import load_run, patch_similarity
 from mimco_mm.engine.training_images import build_preprocessor, first_batch
 from tests import tiny
+from tests.analysis import suites
 
 TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis'
 
@@ -165,7 +166,8 @@ def suite(folder: Path, **run: object) -> Path:
         checkpoint='x.pth', sha256='0' * 64, network='vit-s', method='MimCo', epochs=100,
         effective_epochs=700, seed=0, **run)))
     (folder / 'imagenet' / '2026' / 'vis_data' / 'scalars.json').write_text(
-        json.dumps({'accuracy/top1': 82.25, 'step': 100}))
+        json.dumps({'accuracy/top1': 82.25, 'step': 300}))
+    suites.write_data_record(folder / 'imagenet', suites.IMAGENET, 300, '0' * 64)
     return folder
 
 

@@ -69,7 +69,7 @@ def test_study__trains_judges_reports_and_does_nothing_twice(tmp_path, data):
     assert {path for path, time in done.items() if path.stat().st_mtime_ns != time} <= {redone}
 
     other = study(tmp_path, data.parent)
-    assert other.returncode == 1 and 'belongs to a study with' in other.stdout
+    assert other.returncode == 1 and 'data_root was ' in other.stdout
 
 
 def test_study__unknown_rows_are_refused(tmp_path, data):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.analysis import suites
+
 ROOT = Path(__file__).parents[2]
 TABLE6 = ROOT / 'tools' / 'benchmarks' / 'table6.py'
 
@@ -35,15 +37,17 @@ class Runs:
     """
 
     def __init__(self):
-        self.commands, self.code = [], 0
+        self.commands, self.code, self.data = [], 0, suites.IMAGENET
 
     def __call__(self, command, env):
         assert env['PATH'].startswith(str(Path(sys.executable).parent))
         self.commands.append(command)
-        log = Path(command[command.index('--work-dir') + 1]) / '2025' / 'vis_data'
+        folder = Path(command[command.index('--work-dir') + 1])
+        suites.write_data_record(folder, self.data, 100, '0' * 64)
+        log = folder / '2025' / 'vis_data'
         log.mkdir(parents=True, exist_ok=True)
-        lines = [{'accuracy/top1': 70. + len(self.commands), 'step': 1}, {'loss': 1., 'step': 9},
-                 {'accuracy/top1': 60., 'step': 2}]
+        lines = [{'accuracy/top1': 70. + len(self.commands), 'step': 1}, {'loss': 1., 'step': 50},
+                 {'accuracy/top1': 60., 'step': 100}]
         (log / 'scalars.json').write_text('{"loss": 2.\n'.join(
             f'{json.dumps(line)}\n' for line in lines))
         return subprocess.CompletedProcess(command, self.code)
@@ -72,11 +76,12 @@ def test_table__has_the_paper_s_rows_and_configs(tool):
 
 def test_dry_run__prints_the_commands(tool, monkeypatch, capsys, runs):
     main(tool, monkeypatch, 'configs/vit-b.py', 'a b.pth', '--dry-run', '--cfg-options', 'x=1')
-    lines = capsys.readouterr().out.splitlines()
+    lines = [line for line in capsys.readouterr().out.splitlines() if 'dist_train.sh' in line]
     assert len(lines) == 4 and not runs.commands
     assert all(line.startswith(f'bash {ROOT}/tools/dist_train.sh configs/vit-b.py 8 --work-dir '
                                'work_dirs/table6_vit-b/drop-path-0.') for line in lines)
-    assert lines[1].endswith("--resume --cfg-options 'model.backbone.init_cfg.checkpoint=a b.pth' "
+    assert lines[1].endswith('--resume --cfg-options '
+                             '\'model.backbone.init_cfg.checkpoint="a b.pth"\' '
                              'model.backbone.drop_path_rate=0.1 '
                              'optim_wrapper.paramwise_cfg.layer_decay_rate=0.65 x=1')
 
@@ -97,8 +102,19 @@ def test_sweep__resumes_what_stopped_and_skips_what_is_finished(tool, monkeypatc
     written = json.loads((Path(files[3]) / 'results.json').read_text())
     assert written['results'] == {'drop_path=0.1 layer_decay=0.75': 72.,
                                   'drop_path=0.3 layer_decay=0.9': 73.}
-    with pytest.raises(SystemExit, match='belongs to another command'):
+    with pytest.raises(SystemExit, match='holds results of something else: command was .*lr=1'):
         main(tool, monkeypatch, *arguments, '--cfg-options', 'optim_wrapper.optimizer.lr=1')
+    Path(files[1]).write_text('other weights, in a file of the same name')
+    with pytest.raises(SystemExit, match='start_sha256 was .*Choose another --work-dir'):
+        main(tool, monkeypatch, *arguments)
+    assert len(runs.commands) == 3
+
+
+def test_table__what_cannot_stand_beside_the_paper_says_so(tool, monkeypatch, capsys, files, runs):
+    runs.data = {**suites.IMAGENET, 'train': dict(images=20, classes=1000)}
+    main(tool, monkeypatch, *files, '--pairs', '0.1,0.75')
+    assert capsys.readouterr().out.splitlines()[-2].endswith(
+        '71.00   81.66  cannot stand beside it: train has 20 images, not 1281167')
 
 
 @pytest.mark.parametrize('options, message', [

@@ -11,7 +11,7 @@ import logging
 import sys
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
@@ -34,21 +34,26 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0,
                         help='of the images, crops and masks: `randomness.seed` of a run (default: '
                              '%(default)s)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='override keys of the config, e.g. '
-                             'train_dataloader.dataset.dataset.data_root=/data/photos')
+    parser.add_argument('--data', metavar='DIR_OR_URL',
+                        help='images, as --data of tools/train.py (default: those of the config)')
+    parser.add_argument('--teacher', metavar='PATH_OR_URL',
+                        help="the run's teacher, where the config names another")
+    parser.add_argument('--mask-ratio', type=float, metavar='PART',
+                        help='part of each image that is masked')
+    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[],
+                        metavar='KEY=VALUE', help='set keys of the config, as in tools/train.py')
     args = parser.parse_args(argv)
     if args.count < 1:
         parser.error(f'--count: expected a number from 1 up, got {args.count}')
     return args
 
 
-def load_config(args: argparse.Namespace) -> Config:
+def configured(args: argparse.Namespace) -> Config:
     """The config with the command line's options; one that cannot be shown is refused."""
-    if not Path(args.config).is_file():
-        sys.exit(f'error: there is no config file {args.config} (looked in {Path.cwd()})')
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    from mimco_mm.options import apply_options, apply_shortcuts, load_config
+    cfg = load_config(args.config)
+    apply_shortcuts(cfg, {name: getattr(args, name) for name in ('data', 'teacher', 'mask_ratio')})
+    apply_options(cfg, args.cfg_options)
     if not {'model', 'train_dataloader'} <= cfg.keys():
         sys.exit(f'error: {args.config} has no `model` and `train_dataloader`; expected a '
                  'pre-training config like configs/pretrain/mimco_swin-t.py')
@@ -110,17 +115,15 @@ def main(argv: list[str] | None = None) -> None:
     from mmengine.logging import MMLogger
     from mmengine.registry import init_default_scope
 
-    import mimco_mm  # noqa: F401  registers what configs name
     from mimco_mm.analysis import picture_file
-    cfg = load_config(args)
-    init_default_scope('mmpretrain')
-    MMLogger.get_instance('preview').setLevel(logging.WARNING)
-    try:
+    from mimco_mm.launching import errors_told
+    with errors_told():
+        cfg = configured(args)
+        init_default_scope('mmpretrain')
+        MMLogger.get_instance('preview').setLevel(logging.WARNING)
         out = picture_file(args.out)
         draw(args, cfg).savefig(out, dpi=150)
-    except (OSError, RuntimeError, ValueError) as error:  # no images; a checkpoint of another kind
-        sys.exit(f'error: {error}')
-    print(f'The picture is {out}')
+        print(f'The picture is {out}')
 
 
 if __name__ == '__main__':

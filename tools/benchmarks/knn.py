@@ -1,17 +1,18 @@
 """Weighted k-NN accuracy of a checkpoint's frozen features, on ImageNet or any labelled images.
 
-Prints top-1 and top-5 accuracy for each k, and writes them with the settings as JSON. Several
-processes share the images: torchrun --nproc-per-node=8 tools/benchmarks/knn.py ...
+Prints top-1 and top-5 accuracy for each k, and writes them with the settings as JSON. With --gpus
+several processes share the images.
 """
 
 import argparse
 import json
+import os
 import shlex
 import sys
 import time
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
@@ -23,6 +24,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file, e.g. configs/benchmarks/knn/swin-t.py')
     parser.add_argument('checkpoint', help='of a pre-training run, or of a backbone alone')
+    parser.add_argument('--gpus', type=int, metavar='N',
+                        help='processes on this machine, one for each GPU (default: this process)')
     parser.add_argument('--data-root', help='folder of train/CLASS and val/CLASS (default: '
                                             'data_root of the config)')
     parser.add_argument('--pool', choices=['mean', 'cls'], default='mean',
@@ -31,18 +34,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', type=Path, metavar='FILE.json',
                         help='where the results go (default: work_dirs/knn/, named after config '
                              'and checkpoint)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='override keys of the config, e.g. ks="[10,20]" '
+    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[],
+                        metavar='KEY=VALUE',
+                        help='set keys of the config, e.g. ks="[10,20]" '
                              'queries.data_prefix=test')
     return parser.parse_args(argv)
 
 
-def load_config(args: argparse.Namespace) -> Config:
+def configured(args: argparse.Namespace) -> Config:
     """The config with the command line's options."""
-    if not Path(args.config).is_file():
-        sys.exit(f'error: there is no config file {args.config} (looked in {Path.cwd()}); '
-                 'expected one like configs/benchmarks/knn/swin-t.py')
-    cfg = Config.fromfile(args.config)
+    from mimco_mm.options import KNN, apply_options, load_config
+    cfg = load_config(args.config)
     if not {'bank', 'queries', 'ks', 'model'} <= cfg.keys():
         sys.exit(f'error: {args.config} has no `bank`, `queries`, `ks` and `model`; expected a '
                  'config like configs/benchmarks/knn/swin-t.py')
@@ -53,8 +55,7 @@ def load_config(args: argparse.Namespace) -> Config:
             sys.exit('error: --pool cls is for a ViT; a class token is nothing that '
                      f'{cfg.model.backbone.type} has')
         cfg.model.backbone.out_type = 'cls_token'
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    apply_options(cfg, args.cfg_options, KNN)
     if not cfg.ks or min(cfg.ks) < 1 or cfg.temperature <= 0:
         sys.exit('error: `ks` must be numbers from 1 up and `temperature` above 0, got '
                  f'ks={list(cfg.ks)} and temperature={cfg.temperature}')
@@ -103,6 +104,12 @@ def evaluate(cfg: Config, backbone, loaders: dict, say) -> dict:
             for top, value in scores.items()}
 
 
+def described(dataset) -> dict:
+    """Folder, images and classes, as a report compares them."""
+    return dict(folder=str(Path(dataset.data_root or '').resolve()), images=len(dataset),
+                classes=len(dataset.metainfo.get('classes') or []) or None)
+
+
 def run(args: argparse.Namespace) -> None:
     import torch
     from mmengine.dist import get_rank
@@ -110,7 +117,7 @@ def run(args: argparse.Namespace) -> None:
 
     import mimco_mm
     from mimco_mm.evaluation import join_processes, load_frozen_backbone
-    cfg = load_config(args)
+    cfg = configured(args)
     init_default_scope(cfg.default_scope)  # where the datasets are registered
     join_processes()
     say = print if get_rank() == 0 else (lambda text: None)
@@ -134,6 +141,7 @@ def run(args: argparse.Namespace) -> None:
         seed=0,  # nothing is random
         results=results,
         images={part: len(loader.dataset) for part, loader in loaders.items()},
+        data={part: described(loader.dataset) for part, loader in loaders.items()},
         settings=cfg.to_dict(),
         versions=dict(mimco_mm=mimco_mm.__version__, torch=torch.__version__),
         seconds=round(time.time() - started, 1)), indent=2, default=str) + '\n')
@@ -145,14 +153,15 @@ def run(args: argparse.Namespace) -> None:
 
 def main() -> None:
     args = parse_args()
-    from mimco_mm.checkpoints import CheckpointError
-    from mimco_mm.datasets import BrokenImageError, LabelError
     from mimco_mm.evaluation import leave_processes
-    try:
-        run(args)
-    except (BrokenImageError, CheckpointError, LabelError, ValueError) as error:
-        sys.exit(f'error: {error}')
-    leave_processes()
+    from mimco_mm.launching import errors_told, launch, needs_launcher
+    with errors_told():
+        if 'LOCAL_RANK' not in os.environ and needs_launcher(args.gpus):
+            configured(args)  # a wrong option is told once, and early
+            launch(args.gpus, __file__, sys.argv[1:])
+        else:
+            run(args)
+            leave_processes()
 
 
 if __name__ == '__main__':

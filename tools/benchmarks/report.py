@@ -1,7 +1,8 @@
 """Collect the results of tools/benchmarks/run.sh into one table and one plot.
 
 Writes report.md and report.png into the first work dir: the paper's figure, ours, and the
-difference, for each benchmark; what was not run says so.
+difference, for each benchmark; what was not run or failed says so, and so does what cannot stand
+beside the paper's, because it is not of the whole data set or the whole schedule.
 """
 
 import argparse
@@ -25,21 +26,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    from mimco_mm.analysis import as_markdown, lines_of, plot_report, read_results, read_run
-    groups, texts = [], []
-    for folder in args.work_dirs:
-        try:
-            run = read_run(folder)
-        except FileNotFoundError as error:
-            raise SystemExit(f'error: {error}') from error
-        lines = lines_of(run, read_results(folder))
-        groups.append((f'{run["method"]} {run["network"]} {run["epochs"]}', lines))
-        texts.append(as_markdown(run, lines))
-    out = args.out or args.work_dirs[0]
-    out.mkdir(parents=True, exist_ok=True)
-    (out / 'report.md').write_text('\n'.join(texts))
-    plot_report(groups).savefig(out / 'report.png', dpi=150)
-    print('\n'.join(texts) + f'\n{out / "report.md"}, {out / "report.png"}')
+    from mimco_mm.analysis import RecordError, write_report
+    try:
+        print(write_report(args.work_dirs, args.out or args.work_dirs[0]))
+    except (FileNotFoundError, RecordError) as error:
+        raise SystemExit(f'error: {error}') from error
 
 
 if __name__ == '__main__':

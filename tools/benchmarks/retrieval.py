@@ -1,19 +1,20 @@
 """Image retrieval on revisited Oxford and Paris by the frozen features of a checkpoint.
 
 Prints mAP and mP@k of the levels easy, medium and hard, and writes them with the settings as JSON.
-Several processes share the images: torchrun --nproc-per-node=8 tools/benchmarks/retrieval.py ...
+With --gpus several processes share the images.
 """
 
 import argparse
 import dataclasses
 import json
 import math
+import os
 import shlex
 import sys
 import time
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
@@ -30,6 +31,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('config',
                         help='config file, e.g. configs/benchmarks/retrieval/swin-t_dino.py')
     parser.add_argument('checkpoint', help='of a pre-training run, or of a backbone alone')
+    parser.add_argument('--gpus', type=int, metavar='N',
+                        help='processes on this machine, one for each GPU (default: this process)')
     parser.add_argument('--data-root', help='folder of roxford5k and rparis6k (default: data_root '
                                             'of the config)')
     parser.add_argument('--sets', nargs='+', metavar='NAME',
@@ -37,20 +40,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', type=Path, metavar='FILE.json',
                         help='where the results go (default: work_dirs/retrieval/, named after '
                              'config and checkpoint)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='override keys of the config, e.g. crop_queries=True '
+    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[],
+                        metavar='KEY=VALUE',
+                        help='set keys of the config, e.g. crop_queries=True '
                              'sets.roxford5k.img_size=512')
     return parser.parse_args(argv)
 
 
-def load_config(args: argparse.Namespace) -> Config:
+def configured(args: argparse.Namespace) -> Config:
     """The config with the command line's options."""
-    if not Path(args.config).is_file():
-        sys.exit(f'error: there is no config file {args.config} (looked in {Path.cwd()}); '
-                 'expected one like configs/benchmarks/retrieval/swin-t_dino.py')
-    cfg = Config.fromfile(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    from mimco_mm.options import RETRIEVAL, apply_options, load_config
+    cfg = load_config(args.config)
+    apply_options(cfg, args.cfg_options, RETRIEVAL)
     if args.data_root is not None:
         cfg.data_root = args.data_root
     if not cfg.get('sets'):
@@ -135,7 +136,7 @@ def run(args: argparse.Namespace) -> None:
 
     import mimco_mm
     from mimco_mm.evaluation import join_processes, load_frozen_backbone
-    cfg = load_config(args)
+    cfg = configured(args)
     rank = join_processes()
     say = print if rank == 0 else (lambda text: None)
     started = time.time()
@@ -161,14 +162,15 @@ def run(args: argparse.Namespace) -> None:
 
 def main() -> None:
     args = parse_args()
-    from mimco_mm.checkpoints import CheckpointError
-    from mimco_mm.datasets import BrokenImageError, GroundTruthError
     from mimco_mm.evaluation import leave_processes
-    try:
-        run(args)
-    except (BrokenImageError, CheckpointError, FileNotFoundError, GroundTruthError) as error:
-        sys.exit(f'error: {error}')
-    leave_processes()
+    from mimco_mm.launching import errors_told, launch, needs_launcher
+    with errors_told():
+        if 'LOCAL_RANK' not in os.environ and needs_launcher(args.gpus):
+            configured(args)  # a wrong option is told once, and early
+            launch(args.gpus, __file__, sys.argv[1:])
+        else:
+            run(args)
+            leave_processes()
 
 
 if __name__ == '__main__':

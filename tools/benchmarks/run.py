@@ -1,14 +1,13 @@
 """Run the paper's transfers of one checkpoint, one after the other, and report them.
 
-What is finished is not run again: the same command goes on after an interruption. A benchmark that
-fails does not stop the others; the report says what was not run.
+What is finished is not run again: the same command goes on after an interruption. Results of
+another checkpoint, other data or other options are never taken for this one's: they are refused. A
+benchmark that fails does not stop the others; the report says so, and what was not run.
 """
 
 import argparse
-import json
 import os
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,21 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
     sys.path.insert(0, str(ROOT))
 
-CONFIGS = ROOT / 'configs' / 'benchmarks'
-# benchmark -> configs, by the pattern of their names; trained ones go through tools/train.py
-TRAINED = dict(
-    imagenet='imagenet/{network}.py',
-    linear='linear/{network}.py',
-    coco='coco/mask-rcnn_{network}_1x.py',
-    ade20k='ade20k/upernet_{network}_160k.py',
-)
-FROZEN = dict(
-    knn=('knn.py', {'': 'knn/{network}.py'}),
-    retrieval=('retrieval.py', {'dino': 'retrieval/{network}_dino.py',
-                                'ibot': 'retrieval/{network}_ibot.py'}),
-)
 # the algorithm's type -> its name in the paper's tables
 METHODS = {'MoCoV3': 'MoCo v3', 'SimMIMMoBY': 'SimMIM + MoBY'}
+# those of mimco_mm.transfers, which is slow to import: not for --help
 SUITE = ('imagenet', 'coco', 'ade20k', 'retrieval', 'knn', 'linear')
 
 
@@ -39,11 +26,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         prog='tools/benchmarks/run.sh', description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('checkpoint', help='path: backbone_epoch_N.pth, or a full checkpoint')
-    parser.add_argument('--suite', default=','.join(SUITE),
+    parser.add_argument('--suite', default=list(SUITE), type=suite_of,
                         help=f'benchmarks, separated by commas (default: {",".join(SUITE)})')
     parser.add_argument('--work-dir', type=Path,
                         help='folder of all results (default: work_dirs/transfers/ and the names '
-                             "of the checkpoint's folder and file)")
+                             "of the checkpoint's folder and file, and the start of its sha256)")
+    parser.add_argument('--data-root', action='append', default=[], type=data_root,
+                        metavar='SUITE=DIR',
+                        help='folder of the images of one benchmark, or of several: '
+                             'imagenet,linear,knn=DIR; may be given several times (default: what '
+                             'the configs name, below data/)')
     parser.add_argument('--gpus', type=int, default=8,
                         help='processes a machine, with --slurm in all (default: 8)')
     parser.add_argument('--slurm', metavar='PARTITION', help='submit through srun')
@@ -53,17 +45,34 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--epochs', type=int,
                         help='of its pre-training (default: from the checkpoint)')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
-                        help='override keys of all configs')
+                        help='override keys of all configs, or of those of some benchmarks: '
+                             'imagenet.train_cfg.max_epochs=1, imagenet,linear.KEY=VALUE')
     parser.add_argument('--dry-run', action='store_true', help='print the commands only')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.data_root = {name: folder for each in args.data_root for name, folder in each.items()}
+    idle = sorted(set(args.data_root) - set(args.suite))
+    if idle:
+        parser.error(f'--data-root names {", ".join(idle)}, which --suite does not')
+    return args
 
 
 def suite_of(text: str) -> list[str]:
     names = [name for name in text.split(',') if name]
     unknown = [name for name in names if name not in SUITE]
     if unknown or not names:
-        raise SystemExit(f'error: --suite expects some of {",".join(SUITE)}, got {text!r}')
+        raise argparse.ArgumentTypeError(f'expected some of {",".join(SUITE)}, got {text!r}')
     return names
+
+
+def data_root(text: str) -> dict[str, str]:
+    """'imagenet,knn=DIR' -> the folder of each."""
+    names, equals, folder = text.partition('=')
+    if not equals:
+        raise argparse.ArgumentTypeError(f'expected SUITE=DIR, such as imagenet=/data/imagenet, '
+                                         f'got {text!r}')
+    if not Path(folder).is_dir():
+        raise argparse.ArgumentTypeError(f'there is no folder {folder} (looked in {Path.cwd()})')
+    return dict.fromkeys(suite_of(names), folder)
 
 
 def identity(args: argparse.Namespace) -> dict:
@@ -88,88 +97,52 @@ def identity(args: argparse.Namespace) -> dict:
         effective_epochs=effective, seed=about.meta.get('seed'))
 
 
-def commands(args: argparse.Namespace, network: str, work_dir: Path) -> dict[str, list[str]]:
-    """Folder of the results -> command, for what has a config for this network."""
-    planned = {}
-    for name in suite_of(args.suite):
-        if name in TRAINED:
-            config = CONFIGS / TRAINED[name].format(network=network)
-            planned[name] = trained(args, config, work_dir / name)
-        else:
-            tool, settings = FROZEN[name]
-            for setting, pattern in settings.items():
-                folder = f'{name}-{setting}' if setting else name
-                config = CONFIGS / pattern.format(network=network)
-                planned[folder] = frozen(args, tool, config, work_dir / folder)
-    return planned
+def work_dir_of(checkpoint: str, sha256: str) -> Path:
+    """A folder for each checkpoint, also for two of one name."""
+    path = Path(checkpoint) if '://' in checkpoint else Path(checkpoint).resolve()
+    return Path('work_dirs', 'transfers', f'{path.parent.name}_{path.stem}_{sha256[:8]}')
 
 
-def trained(args: argparse.Namespace, config: Path, folder: Path) -> list[str]:
-    tail = ['--resume', '--cfg-options',
-            f'model.backbone.init_cfg.checkpoint={args.checkpoint}', *args.cfg_options]
-    if args.slurm:
-        return ['env', f'GPUS={args.gpus}', str(ROOT / 'tools/slurm_train.sh'), args.slurm,
-                folder.name, str(config), str(folder), *tail]
-    return [str(ROOT / 'tools/dist_train.sh'), str(config), str(args.gpus), '--work-dir',
-            str(folder), *tail]
-
-
-def frozen(args: argparse.Namespace, tool: str, config: Path, folder: Path) -> list[str]:
-    options = ['--cfg-options', *args.cfg_options] if args.cfg_options else []
-    tail = [str(ROOT / 'tools/benchmarks' / tool), str(config), str(args.checkpoint), '--out',
-            str(folder / 'results.json'), *options]
-    gpus, job = args.gpus, []
-    if args.slurm:  # one node's GPUs are enough for features
-        gpus = min(gpus, int(os.environ.get('GPUS_PER_NODE', 8)))
-        job = ['srun', f'--partition={args.slurm}', f'--job-name={folder.name}', '--ntasks=1',
-               f'--gres=gpu:{gpus}', f'--cpus-per-task={8 * gpus}']
-    if gpus == 1:
-        return [*job, sys.executable, *tail]
-    return [*job, sys.executable, '-m', 'torch.distributed.run', '--standalone',
-            f'--nproc-per-node={gpus}', *tail]
-
-
-def run_one(command: list[str], folder: Path) -> str:
-    """Run a command unless it is finished; returns what became of it."""
-    mark = folder / 'finished'
-    if mark.is_file():
-        return 'finished before'
-    folder.mkdir(parents=True, exist_ok=True)
-    print(f'\n{folder.name}: {shlex.join(command)}', flush=True)
-    code = subprocess.run(command, check=False).returncode
-    if code:
-        return f'failed with exit status {code}'
-    mark.touch()
-    return 'finished'
+def check_run(work_dir: Path, run: dict) -> None:
+    """Refuse a work dir of another checkpoint."""
+    from mimco_mm.analysis import RecordError, read_run
+    stored = read_run(work_dir)['sha256'] if (work_dir / 'run.json').is_file() else run['sha256']
+    if stored != run['sha256']:
+        raise RecordError(
+            f'{work_dir} has the results of a checkpoint with sha256 {stored[:12]}, and '
+            f'{run["checkpoint"]} has {run["sha256"][:12]}. Choose another --work-dir, or remove '
+            'that one.')
 
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    suite_of(args.suite)
     run = identity(args)
-    checkpoint = Path(args.checkpoint)
-    work_dir = args.work_dir or Path('work_dirs/transfers',
-                                     f'{checkpoint.parent.name}_{checkpoint.stem}')
-    planned = commands(args, run['network'], work_dir)
-    first_node = os.environ.get('NODE_RANK', '0') == '0'
-    if not first_node:  # it takes part in the training alone
-        planned = {folder: command for folder, command in planned.items() if folder in TRAINED}
-    absent = [folder for folder, command in planned.items()
-              if not any(Path(word).is_file() for word in command if 'configs' in word)]
-    if args.dry_run:
-        for folder, command in planned.items():
-            print(f'# {folder}: no config for {run["network"]}' if folder in absent
-                  else shlex.join(command))
-        return
-    work_dir.mkdir(parents=True, exist_ok=True)
-    if first_node:
-        (work_dir / 'run.json').write_text(json.dumps(run, indent=2) + '\n')
-    outcomes = {folder: f'no config for {run["network"]}' if folder in absent
-                else run_one(command, work_dir / folder) for folder, command in planned.items()}
-    print('\n' + '\n'.join(f'{folder}: {outcome}' for folder, outcome in outcomes.items()))
-    if first_node:
-        report = [sys.executable, str(ROOT / 'tools/benchmarks/report.py'), str(work_dir)]
-        subprocess.run(report, check=True)
+    from mimco_mm.analysis import RecordError, write_json, write_report
+    from mimco_mm.transfers import Machines, OptionError, check, plan, run_step
+    work_dir = args.work_dir or work_dir_of(args.checkpoint, run['sha256'])
+    node = int(os.environ.get('NODE_RANK', '0'))
+    try:
+        steps = plan(ROOT, work_dir, args.checkpoint, run['sha256'], run['network'], args.suite,
+                     args.data_root, args.cfg_options, Machines(args.gpus, args.slurm))
+        if node:  # it takes part in the training alone
+            steps = [step for step in steps if step.trained]
+        if args.dry_run:
+            for step in steps:
+                print(f'# {step.name}: {step.problem}' if step.problem
+                      else shlex.join(step.command))
+            return
+        check_run(work_dir, run)
+        check(steps, work_dir)
+    except (OptionError, RecordError) as error:
+        raise SystemExit(f'error: {error}') from error
+    if not node:
+        run['problems'] = {step.name: step.problem for step in steps if step.problem}
+        work_dir.mkdir(parents=True, exist_ok=True)
+        write_json(work_dir / 'run.json', run)
+    outcomes = {step.name: run_step(step, work_dir, node) for step in steps}
+    print('\n' + '\n'.join(f'{name}: {outcome}' for name, outcome in outcomes.items()))
+    if not node:
+        print(f'\n{write_report([work_dir], work_dir)}')
     if any(outcome.startswith('failed') for outcome in outcomes.values()):
         raise SystemExit(1)
 

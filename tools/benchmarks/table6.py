@@ -1,8 +1,9 @@
 """Table 6's sweep: fine-tune one checkpoint for each pair of drop path rate and layer decay.
 
 The runs follow each other, each in a folder of its own under the work dir. What is finished is not
-done again, and a run that was interrupted is resumed: the same command goes on where it stopped.
-Prints the best top-1 accuracy of each run beside the paper's, and writes results.json.
+done again, and a run that was interrupted is resumed: the same command goes on where it stopped. A
+run of another checkpoint or with other options is refused. Prints the best top-1 accuracy of each
+run beside the paper's, and writes results.json.
 
 Example:
   python tools/benchmarks/table6.py configs/benchmarks/imagenet/swin-t.py \\
@@ -10,7 +11,6 @@ Example:
 """
 
 import argparse
-import json
 import os
 import shlex
 import subprocess
@@ -29,7 +29,6 @@ TABLE_6 = {
     'vit-s': {(0.2, 0.75): 82.28, (0.1, 0.65): 82.34, (0.1, 0.75): 82.53, (0.1, 0.85): 82.49},
     'vit-b': {(0.2, 0.65): 83.86, (0.1, 0.65): 83.89, (0.1, 0.7): 83.64, (0.1, 0.75): 83.65},
 }
-METRIC = 'accuracy/top1'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -78,9 +77,10 @@ def folder_of(args: argparse.Namespace, drop_path: float, decay: float) -> Path:
 
 def command(args: argparse.Namespace, drop_path: float, decay: float) -> list[str]:
     """The run of one pair; --resume begins it, too."""
+    from mimco_mm.options import as_option
     return ['bash', str(ROOT / 'tools' / 'dist_train.sh'), args.config, str(args.gpus),
             '--work-dir', str(folder_of(args, drop_path, decay)), '--resume', '--cfg-options',
-            f'model.backbone.init_cfg.checkpoint={args.checkpoint}',
+            as_option('model.backbone.init_cfg.checkpoint', args.checkpoint),
             f'model.backbone.drop_path_rate={drop_path:g}',
             f'optim_wrapper.paramwise_cfg.layer_decay_rate={decay:g}', *args.cfg_options]
 
@@ -91,42 +91,44 @@ def environment() -> dict:
     return {**os.environ, 'PATH': path, 'VIRTUAL_ENV': sys.prefix}
 
 
-def best_accuracy(folder: Path) -> float | None:
-    """The highest top-1 accuracy that a run logged after an epoch, which is what iBOT reports."""
-    from mimco_mm.analysis.scalars import describe_damage, log_lines
-    damaged: list[str] = []
-    found = [scalars.get(METRIC) for file in sorted(folder.glob('*/vis_data/scalars.json'))
-             for scalars in log_lines(file, damaged)]
-    if damaged:
-        print(f'warning: {describe_damage(damaged)}', file=sys.stderr)
-    return max((value for value in found if value is not None), default=None)
+def identity(args: argparse.Namespace, line: list[str]) -> dict:
+    """What a run is of: its command, and what the files that this names hold."""
+    from mimco_mm.checkpoints import CheckpointError, local_file, sha256_of
+    try:
+        start = local_file(args.checkpoint).sha256
+    except CheckpointError as error:
+        sys.exit(f'error: {error}')
+    return dict(command=shlex.join(line), start_sha256=start,
+                config_sha256=sha256_of(Path(args.config)))
 
 
 def run(args: argparse.Namespace) -> dict:
-    """Every pair's best accuracy; what is finished is read from its folder."""
+    """Every pair's result; what is finished is read from its folder."""
+    from mimco_mm.analysis import RecordError, read_logged, stored_record, write_json
     results = {}
     for drop_path, decay in args.pairs:
         folder = folder_of(args, drop_path, decay)
-        started, done = folder / 'command.json', folder / 'finished.json'
         line = command(args, drop_path, decay)
         print(f'\n$ {shlex.join(line)}', flush=True)
-        if started.is_file() and json.loads(started.read_text()) != line:
-            sys.exit(f'error: {folder} belongs to another command: '
-                     f'{shlex.join(json.loads(started.read_text()))}\nChoose another --work-dir, '
-                     'or remove that folder.')
-        if not done.is_file():
+        record = dict(identity=identity(args, line), finished=False)
+        try:
+            stored = stored_record(folder / 'record.json', record['identity'],
+                                   'Choose another --work-dir, or remove that folder.')
+        except RecordError as error:
+            sys.exit(f'error: {error}')
+        if not (stored or record)['finished']:
             folder.mkdir(parents=True, exist_ok=True)
-            started.write_text(json.dumps(line))
+            write_json(folder / 'record.json', record)
             code = subprocess.run(line, env=environment()).returncode
             if code:
                 sys.exit(f'error: this run stopped (exit {code}); its lines above say why, and the '
                          'same command resumes it')
-            accuracy = best_accuracy(folder)
-            if accuracy is None:
-                sys.exit(f'error: {folder} has no {METRIC} in its log: validation was off')
-            done.write_text(json.dumps({METRIC: accuracy}))
-        results[drop_path, decay] = json.loads(done.read_text())[METRIC]
-        print(f'best top-1 {results[drop_path, decay]:.2f} %', flush=True)
+            write_json(folder / 'record.json', dict(record, finished=True))
+        result = read_logged(folder, 'imagenet')
+        if 'top1' not in result.values:
+            sys.exit(f'error: {folder} has no accuracy/top1 in its log: validation was off')
+        results[drop_path, decay] = result
+        print(f'best top-1 {result.best["top1"]:.2f} %', flush=True)
     return results
 
 
@@ -136,25 +138,27 @@ def main() -> None:
         for values in args.pairs:
             print(shlex.join(command(args, *values)))
         return
+    from mimco_mm.analysis import objections, write_json
     results = run(args)
-    paper = TABLE_6.get(Path(args.config).stem, {})
+    network = Path(args.config).stem
+    paper = TABLE_6.get(network, {})
     print(f'\n{"drop path":>10}{"layer decay":>13}{"top-1, %":>10}{"paper":>8}')
-    for (drop_path, decay), value in results.items():
-        expected = paper.get((drop_path, decay))
-        print(f'{drop_path:10g}{decay:13g}{value:10.2f}'
-              + (f'{expected:8.2f}' if expected else f'{"-":>8}'))
-    from mimco_mm.checkpoints.download import local_file
+    for (drop_path, decay), result in results.items():
+        expected, reasons = paper.get((drop_path, decay)), objections(dict(network=network), result)
+        print(f'{drop_path:10g}{decay:13g}{result.best["top1"]:10.2f}'
+              + (f'{expected:8.2f}' if expected else f'{"-":>8}')
+              + (f'  cannot stand beside it: {"; ".join(reasons)}' if reasons else ''))
+    args.work_dir.mkdir(parents=True, exist_ok=True)
     out = args.work_dir / 'results.json'
-    partial = out.with_suffix('.partial')
-    partial.write_text(json.dumps(dict(
+    write_json(out, dict(
         benchmark='table6',
         config=args.config,
         checkpoint=args.checkpoint,
-        checkpoint_sha256=local_file(args.checkpoint).sha256,
+        checkpoint_sha256=next(iter(results.values())).start_sha256,
         command=shlex.join([sys.executable, *sys.argv]),
-        results={f'drop_path={drop_path:g} layer_decay={decay:g}': value
-                 for (drop_path, decay), value in results.items()}), indent=2) + '\n')
-    os.replace(partial, out)
+        data=next(iter(results.values())).data,
+        results={f'drop_path={drop_path:g} layer_decay={decay:g}': result.best['top1']
+                 for (drop_path, decay), result in results.items()}))
     print(f'Results are in {out}')
 
 

@@ -8,6 +8,7 @@ custom_hooks = [
     dict(type='RunIdentityHook'),
     dict(type='BrokenImageHook'),
     dict(type='LabelCheckHook'),
+    dict(type='DataRecordHook'),
 ]
 default_hooks = dict(
     logger=dict(interval=50),

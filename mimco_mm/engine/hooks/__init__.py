@@ -1,6 +1,7 @@
 from .accumulation_hook import AccumulationHook
 from .backbone_file_hook import BackboneFileHook
 from .broken_image_hook import BrokenImageHook
+from .data_record_hook import DataRecordHook
 from .epoch_seed_hook import EpochSeedHook
 from .health_hook import HealthHook
 from .knn_hook import KNNHook
@@ -11,7 +12,7 @@ from .run_identity_hook import RunIdentityHook
 from .summary_hook import PretrainSummaryHook
 
 __all__ = [
-    'AccumulationHook', 'BackboneFileHook', 'BrokenImageHook', 'EpochSeedHook', 'HealthHook',
-    'KNNHook', 'LabelCheckHook', 'NaNGuardHook', 'PretrainSummaryHook',
+    'AccumulationHook', 'BackboneFileHook', 'BrokenImageHook', 'DataRecordHook', 'EpochSeedHook',
+    'HealthHook', 'KNNHook', 'LabelCheckHook', 'NaNGuardHook', 'PretrainSummaryHook',
     'ProgressBarHook', 'RunIdentityHook'
 ]
