@@ -49,8 +49,8 @@ __all__ = [
     'feeding_table', 'fit_to_counts', 'folder_identity', 'interleaved', 'lines_of', 'matrix_rate',
     'mosaic', 'objections', 'own_points', 'paper_points', 'parse_query', 'patch_box',
     'picture_file', 'plot_curves', 'plot_efficiency', 'plot_neighbours', 'plot_patterns',
-    'plot_report', 'plot_runs', 'plot_tsne', 'points_table', 'psnr', 'read_class_names', 'read_json',
-    'read_logged', 'read_results', 'read_run', 'read_scalars', 'run_labels', 'shares',
+    'plot_report', 'plot_runs', 'plot_tsne', 'points_table', 'psnr', 'read_class_names',
+    'read_json', 'read_logged', 'read_results', 'read_run', 'read_scalars', 'run_labels', 'shares',
     'shares_in_words', 'skipped', 'step_markdown', 'step_rows', 'stored_record', 'take_turns',
     'with_stock_transforms', 'write_json', 'write_record', 'write_report'
 ]
