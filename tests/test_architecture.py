@@ -47,7 +47,8 @@ def nodes(path: Path, kind: type) -> list:
 
 @pytest.mark.parametrize('package', ['mimco_mm.models.losses', 'mimco_mm.models.utils'])
 def test_losses_and_utils__know_torch_and_the_registry_only(package):
-    allowed = ('torch', 'mmengine', 'mmpretrain.registry', 'mmpretrain.structures', package)
+    allowed = ('torch', 'mmengine', 'mmpretrain.registry', 'mmpretrain.structures',
+               'mimco_mm.errors', package)
     assert not {(file, module) for file, module in imports(package)
                 if not within(module, *allowed, *sys.stdlib_module_names)}
 

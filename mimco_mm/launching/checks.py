@@ -102,10 +102,15 @@ def check_teacher_file(cfg: Config) -> None:
         MODELS.build(teacher).init_weights()
 
 
-def check_all(cfg: Config) -> None:
-    """All of the above."""
+def check_config(cfg: Config) -> None:
+    """What the config alone tells."""
     check_start(cfg)
     check_parts(cfg)
     check_sizes(cfg)
+
+
+def check_all(cfg: Config) -> None:
+    """The same, and the files that it names, before processes are launched that would read them."""
+    check_config(cfg)
     check_data(cfg)
     check_teacher_file(cfg)

@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmpretrain.registry import RUNNERS
 
-from .checks import check_sizes, check_start
+from .checks import check_config
 from .dry_run import dry_run
 from .run_config import Request, requested_config
 
@@ -18,8 +18,7 @@ def train(request: Request) -> Optional[Runner]:
         UserError: what the user can mend.
     """
     cfg = requested_config(request)
-    check_start(cfg)
-    check_sizes(cfg)
+    check_config(cfg)
     if request.dry_run:
         return dry_run(cfg, build_runner)
     runner = build_runner(cfg)

@@ -29,8 +29,8 @@ def one_image_a_batch(name: str, tmp_path: Path, **overrides):
     ('mimco_swin-t', 'image_neck.1'), ('teachers/moby_swin-t', 'neck.1'),
     ('baselines/simmim-moby_swin-t', 'neck.1')])
 def test_batch_of_one__is_refused_by_norms_of_pooled_maps(tmp_path, name, norm):
-    with pytest.raises(ValueError, match=rf'`{norm}` of the model .* 1 image .*Set '
-                                         r'`train_dataloader.batch_size` to 2 or more'):
+    with pytest.raises(ValueError, match=rf'`{norm}` of the model .* 1 image .*Take '
+                                         r'--batch-size 2 or more \(`train_dataloader.batch_siz'):
         tiny.train(one_image_a_batch(name, tmp_path))
 
 
@@ -46,7 +46,8 @@ def test_batch_of_one__as_a_user_meets_it(tmp_path):
     done = subprocess.run([sys.executable, ROOT / 'tools' / 'train.py', file], text=True,
                           capture_output=True, cwd=tmp_path)
     assert done.returncode == 1
-    assert '`train_dataloader.batch_size` to 2 or more' in done.stderr.strip().splitlines()[-1]
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith('error: ') and '--batch-size 2 or more (`train_dataloader.' in last
 
 
 @pytest.mark.parametrize('norm, shape, refused', [

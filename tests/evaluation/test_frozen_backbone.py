@@ -94,7 +94,7 @@ def test_load_described_backbone__simmims_relative_positions_at_another_size(tmp
     state = vit.random_simmim_vit(heads=3)
     path = str(files.simmim(tmp_path / 'a.pth', state))
     network, report = load_described_backbone(path, img_size=96)
-    assert 'relative_position_bias_table window 4 -> 6' in report.resized
+    assert 'relative_position_bias_table window 4 -> 6, geometrically' in report.resized
     name = 'rel_pos_bias.relative_position_bias_table'
     grid = state[name][:-3].double().T.reshape(1, 3, 7, 7)
     grid = F.interpolate(grid, (11, 11), mode='bicubic')

@@ -48,7 +48,7 @@ def test_training__lists_every_format_and_says_what_it_ignores(data, tmp_path):
     config.dump(str(tmp_path / 'small.py'))
     done = run('train.py', tmp_path / 'small.py')
     assert done.returncode == 0, done.stdout[-3000:]
-    assert '13 images, 3 iterations an epoch' in done.stdout
+    assert f'data {data}/train: 13 images' in done.stdout
     (line, ) = [line for line in done.stdout.splitlines() if f'ignored under {data}/train' in line]
     assert line.endswith(f'train: {IGNORED}')
     assert 'broken' not in done.stdout

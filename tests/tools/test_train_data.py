@@ -9,6 +9,7 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 
+from mimco_mm import launching
 from tests import tiny
 from tests.tools.modules import load_tool
 
@@ -23,10 +24,11 @@ def train(config: Config, work_dir: Path, data_root: str) -> list:
     config.dump(work_dir.with_suffix('.py'))
     tool = load_tool('train.py')
     args = tool.parse_args([
-        str(work_dir.with_suffix('.py')), '--work-dir', str(work_dir), '--cfg-options',
-        f'train_dataloader.dataset.dataset.data_root={data_root}',
+        str(work_dir.with_suffix('.py')), '--work-dir', str(work_dir), '--data', str(data_root),
+        '--cfg-options',
         f'experiment_name={work_dir.parent.name}-{work_dir.name}'])
-    tool.build_runner(tool.merge_options(tool.load_config(args.config), args)).train()
+    launching.train(launching.Request(args.config, args.work_dir, cfg_options=args.cfg_options,
+                                      shortcuts=dict(data=args.data)))
     (file, ) = work_dir.glob('*/vis_data/scalars.json')
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     return [line['loss'] for line in lines if 'loss' in line]
