@@ -1,7 +1,7 @@
 """A run up to its first step: everything is built, checked and summed up, nothing is written."""
 
 import tempfile
-from typing import Set
+from typing import Dict
 
 import torch
 from mmengine.config import Config
@@ -14,7 +14,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from ..engine.training_images import first_batch
 
 GIB = 2**30
-PROBED = 2  # images at most: the fewest that a batch norm takes
+PROBED = (2, 4)  # images of a batch norm at least, and twice as many
 
 
 class DryRunOver(Exception):
@@ -54,16 +54,18 @@ def dry_run(cfg: Config, build_runner) -> None:
 def memory_estimate(runner: Runner) -> str:
     """What a step keeps, in words: weights, gradients, moments, and what autograd saves.
 
-    The last is measured on a few images, here, and multiplied; a step's temporary tensors, the
-    caches of a GPU and its libraries come on top.
+    The last is measured on batches of a few images, here, and drawn out to the whole one; a step's
+    temporary tensors, the caches of a GPU and its libraries come on top.
     """
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     count = runner.train_dataloader.batch_size
-    fixed = fixed_memory(model)
-    saved = saved_for_backward(runner, model)
-    return (f'Memory of one rank, estimated: {(fixed + saved * count) / GIB:.1f} GiB = '
-            f'{fixed / GIB:.1f} for weights, gradients and moments + {saved / GIB * count:.1f} for '
-            f'what the backward pass of {count} images needs')
+    few, more = (min(number, count) for number in PROBED)
+    fixed, saved = fixed_memory(model), saved_for_backward(runner, model, few)
+    if more > few:  # each image adds to what one batch of any size saves, such as casted weights
+        saved += (count - few) * (saved_for_backward(runner, model, more) - saved) / (more - few)
+    return (f'Memory of one rank, estimated: {(fixed + saved) / GIB:.1f} GiB = {fixed / GIB:.1f} '
+            f'for weights, gradients and moments + {saved / GIB:.1f} for what the backward pass of '
+            f'{count} images needs')
 
 
 def fixed_memory(model: nn.Module) -> int:
@@ -75,29 +77,22 @@ def fixed_memory(model: nn.Module) -> int:
     return sum(map(nbytes, tensors.values())) + 3 * sum(map(nbytes, trained))
 
 
-def saved_for_backward(runner: Runner, model: nn.Module) -> float:
-    """Bytes that one image's step saves for the backward pass."""
-    count = min(PROBED, runner.train_dataloader.batch_size)
+def saved_for_backward(runner: Runner, model: nn.Module, count: int) -> int:
+    """Bytes that the step of a few images saves for the backward pass."""
     inputs, samples = first_batch(runner.cfg, model.data_preprocessor, count, runner.seed or 0)
     weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
-    seen: Set[int] = set()
-    total = 0
+    kept: Dict[int, torch.Tensor] = {}  # kept, so that no address comes again
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
-        nonlocal total
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights and storage.data_ptr() not in seen:
-            seen.add(storage.data_ptr())
-            kept.append(tensor)
-            total += storage.nbytes()
+        if tensor.untyped_storage().data_ptr() not in weights:
+            kept[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
-    kept = []  # so that no address comes again
     model.train()
     with saved_tensors_hooks(pack, lambda tensor: tensor):
         with runner.optim_wrapper.optim_context(model):
             model(inputs, samples, mode='loss')
-    return total / count
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 
 def nbytes(tensor: torch.Tensor) -> int:

@@ -90,9 +90,9 @@ class KNNHook(Hook):
         """
         if self.data_root is None or self.parts:
             return
-        bank, queries = (LabelledImages(data_root=self.data_root, data_prefix=part, pipeline=[],
-                                         test_mode=True)
-                         for part, _ in self.sizes)
+        bank, queries = (
+            LabelledImages(data_root=self.data_root, data_prefix=part, pipeline=[], test_mode=True)
+            for part, _ in self.sizes)
         check_same_classes(bank.img_prefix, bank.metainfo['classes'],
                            queries.img_prefix, queries.metainfo['classes'])
         self.parts = [_spread(images, size)
