@@ -61,16 +61,24 @@ def config(path: str) -> Config:
 
 def has_key(value, path: str) -> bool:
     """Whether a config sets this key, or the class that takes it has such an argument."""
+    path = path.replace('PIPELINE', 'train_dataloader.dataset.dataset.pipeline')
     *parents, last = path.split('.')
     for part in parents:
-        value = value[int(part) if part.isdigit() else part]
+        value = value[place(value, part)]
     if isinstance(value, (list, tuple)):
-        return int(last) < len(value)
+        return place(value, last) < len(value)
     if last in value or (not parents and last in RUN_KEYS):
         return True
     kinds = [registry.get(value['type']) for registry in REGISTRIES if 'type' in value]
     return any(last in inspect.signature(cls.__init__).parameters
                for kind in kinds if kind for cls in inspect.getmro(kind))
+
+
+def place(value, part: str):
+    """A part of a key in a dict or a list, there by its number or its type."""
+    if not isinstance(value, (list, tuple)):
+        return part
+    return int(part) if part.isdigit() else [one['type'] for one in value].index(part)
 
 
 def check_settings(cell: str) -> None:
@@ -81,7 +89,8 @@ def check_settings(cell: str) -> None:
             assert (ROOT / token).is_file(), token
             before = token
         elif token.startswith('--'):
-            assert f"'{token}'" in (ROOT / before).read_text(), f'{before} {token}'
+            tool = 'tools/train.py' if before.startswith('configs/') else before
+            assert f"'{token}'" in (ROOT / tool).read_text(), f'{tool} {token}'
         else:
             assert has_key(config(before), token.split('=')[0]), f'{before} {token}'
 
@@ -113,16 +122,34 @@ def test_open_questions__switches_exist(cell):
     check_settings(cell)
 
 
-@pytest.mark.parametrize('name', sorted(path.name for path in (ROOT / 'docs').glob('*.md')))
-def test_documents__link_to_what_is_there(name):
-    text = (ROOT / 'docs' / name).read_text()
-    links = re.findall(r'\]\(([^)#:\s]+)(?:#[^)]*)?\)', text)
-    assert [link for link in links if not (ROOT / 'docs' / link).exists()] == []
+DOCUMENTS = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
 
 
-@pytest.mark.parametrize(
-    'name', ['data.md', 'paper_map.md', 'open_questions.md', 'speed.md', 'tables.md'])
+def anchors(document: Path) -> set:
+    """Of its headings, as they are linked to."""
+    headings = re.findall(r'^#+ (.*)$', document.read_text(), re.MULTILINE)
+    return {re.sub(r'[^\w -]', '', heading.lower()).replace(' ', '-') for heading in headings}
+
+
+@pytest.mark.parametrize('document', DOCUMENTS, ids=lambda path: path.name)
+def test_documents__link_to_what_is_there(document):
+    links = re.findall(r'\]\(([^)#:\s]*)(?:#([^)]*))?\)', document.read_text())
+    assert len(links) >= 1 or document.name not in ('README.md', 'faq.md')
+    for file, anchor in links:
+        target = document.parent / file if file else document
+        assert target.exists(), file
+        if anchor:
+            assert anchor in anchors(target), f'{file}#{anchor}'
+
+
+def test_readme__is_short():
+    assert len((ROOT / 'README.md').read_text().splitlines()) <= 180
+
+
+@pytest.mark.parametrize('name', [
+    'docs/data.md', 'docs/faq.md', 'docs/paper_map.md', 'docs/open_questions.md', 'docs/speed.md',
+    'docs/tables.md', 'README.md'])
 def test_documents__name_files_that_are_there(name):
-    text = (ROOT / 'docs' / name).read_text()
+    text = (ROOT / name).read_text()
     paths = re.findall(r'(?<![\w/.])(?:configs|docs|mimco_mm|tests|tools)/[\w/.-]*\.\w+', text)
     assert [path for path in paths if not Path(ROOT, path).is_file()] == []
