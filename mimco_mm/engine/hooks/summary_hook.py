@@ -65,7 +65,8 @@ def images(runner) -> Iterator[str]:
     """Where the images lie, how many there are, and what else lies there."""
     dataset = runner.train_dataloader.dataset
     inner = getattr(dataset, 'dataset', dataset)
-    folder = getattr(inner, 'img_prefix', None) or getattr(inner, 'data_root', '')
+    folder = getattr(inner, 'img_prefix', None) or getattr(inner, 'data_root', None) or ''
+    folder = str(folder).rstrip('/') or '/'
     yield f'data {printable(folder)}: {len(dataset)} images'
     ignored = getattr(dataset, 'ignored', None)
     if ignored is not None:
