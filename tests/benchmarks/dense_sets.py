@@ -14,6 +14,10 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from PIL import Image
 
+from mimco_mm.launching import Request, build_runner
+from mimco_mm.launching.checks import check_config
+from mimco_mm.launching.run_config import complete
+
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs' / 'benchmarks'
 SAMPLES = Path(os.environ.get(
@@ -103,16 +107,15 @@ def small_loaders(cfg: Config, data_root: Path) -> None:
     cfg.default_hooks.logger.interval = 1
 
 
-def build(cfg: Config, *options: str) -> Runner:
+def build(cfg: Config, **request) -> Runner:
     """As tools/train.py does it."""
-    train = tool('tools/train')
-    cfg = train.merge_options(cfg, train.parse_args(['config.py', *options]))
-    train.check_start(cfg)
-    return train.build_runner(cfg)
+    cfg = complete(cfg, Request('config.py', **request))
+    check_config(cfg)
+    return build_runner(cfg)
 
 
-def run(cfg: Config, *options: str) -> Runner:
-    runner = build(cfg, *options)
+def run(cfg: Config, **request) -> Runner:
+    runner = build(cfg, **request)
     runner.register_hook(Observer())
     runner.train()
     return runner

@@ -18,6 +18,8 @@ from PIL import Image
 
 from mimco_mm.checkpoints import CheckpointError, save_backbone
 from mimco_mm.datasets.transfer_data import TransferDataError
+from mimco_mm.launching import Request
+from mimco_mm.launching.run_config import complete
 
 from ..configs.support import drop_paths, plain
 from ..reference.official.swin import random_swin, swin_to_mmpretrain
@@ -169,7 +171,7 @@ def test_run__starts_from_the_file_trains_evaluates_and_resumes(name, state, dat
     trained = dense_sets.digests(runner.model.backbone.state_dict())
 
     cfg.train_cfg.update(max_iters=4, val_interval=4)
-    resumed = dense_sets.run(cfg, '--resume')
+    resumed = dense_sets.run(cfg, resume='auto')
     assert (resumed.first_iter, len(resumed.losses)) == (2, 2)
     assert resumed.start == trained
     assert (tmp_path / 'work' / 'iter_4.pth').is_file()
@@ -225,11 +227,10 @@ def test_error__label_maps_that_do_not_fit(swin, tmp_path, pixels, message):
 
 
 def test_train_py__completes_no_loader_of_mmsegs_and_names_our_parts_by_their_scope():
-    train = dense_sets.tool('tools/train')
-    cfg = train.merge_options(dense_sets.parsed(SWIN_T), train.parse_args(['c.py', '--amp']))
+    cfg = complete(dense_sets.parsed(SWIN_T), Request('c.py', amp='bf16'))
     assert cfg.optim_wrapper.type == 'mmpretrain.AutocastOptimWrapper'
     assert 'collate_fn' not in cfg.train_dataloader and 'collate_fn' not in cfg.val_dataloader
-    again = train.merge_options(cfg, train.parse_args(['c.py', '--amp', 'off']))
+    again = complete(cfg, Request('c.py', amp='off'))
     assert again.optim_wrapper.type == 'OptimWrapper'
 
 

@@ -11,6 +11,7 @@ from mmengine.registry import MODELS, DefaultScope, init_default_scope
 
 from mimco_mm.checkpoints import CheckpointError
 from mimco_mm.datasets.transfer_data import TransferDataError
+from mimco_mm.errors import ConfigError
 
 from ..configs.support import drop_paths, plain
 from ..reference.official.files import moby, moco_v3
@@ -183,7 +184,7 @@ def test_run__starts_from_the_file_trains_evaluates_and_resumes(case, tmp_path):
     weights = dense_sets.digests(runner.model.state_dict())
 
     cfg.train_cfg.max_epochs = 2
-    resumed = dense_sets.run(cfg, '--resume')
+    resumed = dense_sets.run(cfg, resume='auto')
     assert (resumed.first_iter, len(resumed.losses)) == (2, 2)
     saved = torch.load(tmp_path / 'work' / 'epoch_1.pth', weights_only=False)['state_dict']
     assert dense_sets.digests(saved) == weights
@@ -197,7 +198,7 @@ def test_resume__from_another_start_is_refused(swin, tmp_path):
     swin.model.backbone.init_cfg.checkpoint = str(
         moby(tmp_path / 'other.pth', random_swin(**dense_sets.SWIN, seed=3)))
     with pytest.raises(ValueError, match="'start_sha256': .*this one has"):
-        dense_sets.run(swin, '--resume')
+        dense_sets.run(swin, resume='auto')
 
 
 # What is wrong is said
@@ -239,5 +240,5 @@ def test_error__annotations_of_other_categories(swin, data, tmp_path):
 
 
 def test_amp__float16_only(swin):
-    with pytest.raises(SystemExit, match='RoIAlign.*--amp fp16'):
-        dense_sets.build(swin, '--amp')
+    with pytest.raises(ConfigError, match='RoIAlign.*--amp fp16'):
+        dense_sets.build(swin, amp='bf16')

@@ -117,7 +117,7 @@ def test_knn__two_processes_write_what_one_writes(files, tool, monkeypatch, tmp_
 
 
 @pytest.mark.parametrize('config, checkpoint, options, message', [
-    ('nothing.py', 'swin.pth', [], 'there is no config file'),
+    ('nothing.py', 'swin.pth', [], 'There is no config file'),
     ('swin.py', 'nothing.pth', [], '`CHECKPOINT`=.*\n.*No such checkpoint file'),
     ('swin.py', 'vit.pth', [], 'Cannot load SwinTransformer'),
     ('swin.py', 'swin.pth', ['--pool', 'cls'], 'SwinTransformer has'),

@@ -154,8 +154,8 @@ def test_init__folder_without_images_is_named_with_its_config_key(tmp_path, make
                                   data_prefix='train', with_label=False, pipeline=PIPELINE))
     message = str(error.value)
     assert reason in message and str(tmp_path / 'train') in message
-    assert f'`train_dataloader.dataset.dataset.data_root` (it is {str(tmp_path)!r})' in message
-    assert "`data_prefix` ('train')" in message and str(Path.cwd()) in message
+    assert f'`train_dataloader.dataset.dataset.data_root` is {str(tmp_path)!r}, ' in message
+    assert "`data_prefix` 'train'" in message and str(Path.cwd()) in message
 
 
 def test_init__images_in_any_depth_are_found(tmp_path):

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from torch.nn import functional as F
 
 from mimco_mm.checkpoints import CheckpointError
 from mimco_mm.evaluation import load_described_backbone
 
 from ..reference.official import files, swin, vit
+from ..reference.official.bias_tables import geometric_table
 
 TOLERANCE = 1e-10  # both run in float64
 SWIN_HEADS = (1, 2, 4)
@@ -96,9 +96,8 @@ def test_load_described_backbone__simmims_relative_positions_at_another_size(tmp
     network, report = load_described_backbone(path, img_size=96)
     assert 'relative_position_bias_table window 4 -> 6, geometrically' in report.resized
     name = 'rel_pos_bias.relative_position_bias_table'
-    grid = state[name][:-3].double().T.reshape(1, 3, 7, 7)
-    grid = F.interpolate(grid, (11, 11), mode='bicubic')
-    state[name] = torch.cat((grid.reshape(3, -1).T, state[name][-3:].double()))
+    table = geometric_table(state[name][:-3].double(), 4, 6)
+    state[name] = torch.cat((table, state[name][-3:].double()))
     x = images(96)
     expected = vit_formula(3, vit.simmim_vit_features)(state, x)
     assert (features(network, x) - expected).abs().max() < 1e-5  # resized in float32

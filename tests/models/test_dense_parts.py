@@ -92,5 +92,5 @@ def test_layer_decay__asks_the_backbone():
 def test_layer_decay__backbone_without_depths():
     model = nn.Module()
     model.backbone = nn.Linear(2, 2)
-    with pytest.raises(TypeError, match='got Linear: .*model.backbone.type=mmpretrain'):
+    with pytest.raises(ValueError, match='got Linear: .*model.backbone.type=mmpretrain'):
         optimizer_of(model)

@@ -154,7 +154,7 @@ def test_retrieval__bad_input_is_explained(small, tool, monkeypatch, tmp_path, d
 
 
 @pytest.mark.parametrize('config, checkpoint, options, message', [
-    ('nothing.py', 'swin.pth', [], 'there is no config file'),
+    ('nothing.py', 'swin.pth', [], 'There is no config file'),
     ('dino.py', 'nothing.pth', [], '`CHECKPOINT`=.*\n.*No such checkpoint file'),
     ('dino.py', 'swin.pth', ['--sets', 'oxford'], 'some of roxford5k, rparis6k.*, got oxford'),
     ('setless.py', 'swin.pth', [], 'has no `sets`'),

@@ -111,7 +111,7 @@ def test_preview__wrong_use_is_explained(make, tmp_path, capsys):
     _, moby = make('teachers/moby_swin-t')
     (tmp_path / 'empty.py').write_text('a = 1\n')
     for arguments, message in (
-            ([tmp_path / 'nothing.py'], 'there is no config file'),
+            ([tmp_path / 'nothing.py'], 'There is no config file'),
             ([tmp_path / 'empty.py'], 'has no `model` and `train_dataloader`'),
             ([mimco, '--count', 0], 'a number from 1 up, got 0'),
             ([mimco, '--out', 'a.gif'], '.png, .svg, .pdf by its suffix, got --out a.gif'),

@@ -4,7 +4,7 @@ from typing import Any, Iterator
 
 from mmengine.fileio import register_backend
 
-from ...errors import DataError, MissingFile
+from ...errors import DataError
 from .packed_backend import PackedBackend
 
 DATA = 'data.mdb'  # LMDB's own name
@@ -51,7 +51,7 @@ class LmdbPack:
         with self.begin() as transaction:
             content = transaction.get(os.fsencode(name))
         if content is None:
-            raise MissingFile(f'no {name} in the database {self.folder}')
+            raise FileNotFoundError(f'no {name} in the database {self.folder}')
         return content
 
 
