@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..errors import ConfigError
 from .comparable import objections
 from .paper import TABLE_1
 from .pictures import fold
@@ -65,21 +66,21 @@ def own_points(run: dict, results: List[Result], networks: Sequence[str]) -> Lis
     found = [result for result in results
              if result.benchmark == 'imagenet' and 'top1' in result.values]
     if run['network'] not in networks:
-        raise ValueError(f'it is of {run["network"]}, not of {", ".join(networks)}: --network '
-                         'chooses')
+        raise ConfigError(f'it is of {run["network"]}, not of {", ".join(networks)}: --network '
+                          'chooses')
     if not found:
-        raise ValueError('it has no result on ImageNet; --suite imagenet of '
-                         'tools/benchmarks/run.sh makes one')
+        raise ConfigError('it has no result on ImageNet; --suite imagenet of '
+                          'tools/benchmarks/run.sh makes one')
     if run['effective_epochs'] is None:
-        raise ValueError('its effective epochs are not known, which the type of the algorithm and '
-                         "the name of the teacher's file tell; write `effective_epochs` into its "
-                         'run.json by hand')
+        raise ConfigError('its effective epochs are not known, which the type of the algorithm and '
+                          "the name of the teacher's file tell; write `effective_epochs` into its "
+                          'run.json by hand')
     for result in found:
         reasons = objections(run, result)
         if not result.is_of(run):
             reasons.insert(0, 'it is of another checkpoint than its run.json')
         if reasons:
-            raise ValueError("its result on ImageNet cannot stand beside the paper's: "
+            raise ConfigError("its result on ImageNet cannot stand beside the paper's: "
                              + '; '.join(reasons))
     return [Point(run['network'], run['method'], run['epochs'], run['effective_epochs'],
                   result.values['top1'], result.source) for result in found]

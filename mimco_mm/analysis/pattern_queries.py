@@ -8,6 +8,7 @@ from typing import List, NamedTuple, Sequence
 import numpy as np
 
 from ..datasets import ImageFiles
+from ..errors import ConfigError
 
 DARK = 40  # of 255; patches whose HSV value is no more than this on average show nothing (iBOT)
 
@@ -43,15 +44,15 @@ def parse_query(text: str, folder: Path, paths: Sequence[str], img_size: int) ->
     """
     found = re.fullmatch(r'(.+):(\d+),(\d+)', text)
     if not found:
-        raise ValueError(f'a query is IMAGE:X,Y with X and Y in px of the crop, got {text!r}')
+        raise ConfigError(f'a query is IMAGE:X,Y with X and Y in px of the crop, got {text!r}')
     x, y = int(found[2]), int(found[3])
     if max(x, y) >= img_size:
-        raise ValueError(f'the query {text!r} is outside the crop, whose X and Y go from 0 to '
-                         f'{img_size - 1}')
+        raise ConfigError(f'the query {text!r} is outside the crop, whose X and Y go from 0 to '
+                          f'{img_size - 1}')
     path = next((path for path in (folder / found[1], Path(found[1])) if path.is_file()), None)
     if path is None:
-        raise ValueError(f'the query {text!r} has no image: there is neither {folder / found[1]} '
-                         f'nor {Path(found[1]).absolute()}')
+        raise ConfigError(f'the query {text!r} has no image: there is neither {folder / found[1]} '
+                          f'nor {Path(found[1]).absolute()}')
     rows = {os.path.abspath(known): row for row, known in enumerate(paths)}
     return Query(str(path), rows.get(os.path.abspath(path), -1), x, y)
 
@@ -75,5 +76,5 @@ def draw_queries(images: ImageFiles, count: int, side: int, seed: int) -> List[Q
                                  int(top) + side // 2))
         if len(queries) == count:
             return queries
-    raise ValueError(f'{count} queries were asked for, and of {len(images)} images {len(queries)} '
-                     'gave one: the others are broken, or dark at the patch that was drawn')
+    raise ConfigError(f'{count} queries were asked for, and of {len(images)} images {len(queries)} '
+                      'gave one: the others are broken, or dark at the patch that was drawn')

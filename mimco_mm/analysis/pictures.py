@@ -7,6 +7,8 @@ from typing import Sequence
 import numpy as np
 from matplotlib import colormaps
 
+from ..errors import ConfigError
+
 FORMATS = ('.png', '.svg', '.pdf')
 LETTER = 0.7  # width of a letter, of the size of its font: the mean is 0.6, and there is room
 POINTS = 72  # an inch
@@ -20,8 +22,8 @@ def picture_file(path: Path) -> Path:
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
-        raise ValueError(f'a picture is one of {", ".join(FORMATS)} by its suffix, got '
-                         f'--out {path}')
+        raise ConfigError(f'a picture is one of {", ".join(FORMATS)} by its suffix, got '
+                          f'--out {path}')
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 

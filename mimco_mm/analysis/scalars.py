@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional
 
+from ..errors import ConfigError
+
 LOG = 'vis_data/scalars.json'  # of LocalVisBackend, one folder a start of the run
 # Training and KNNHook log by iterations; mmengine's validation counts its steps in epochs.
 LOGGED_BY_ITERATION = {'loss', 'knn/top1'}
@@ -73,6 +75,6 @@ def epoch_length(scalars: List[dict]) -> float:
     logged = [line for line in scalars if 'epoch' in line]
     first = {line['epoch']: line['step'] for line in reversed(logged)}
     if len(first) < 2:
-        raise ValueError('the length of an epoch shows in the log from the second one on; until '
-                         'then draw over iterations')
+        raise ConfigError('the length of an epoch shows in the log from the second one on; until '
+                          'then draw over iterations')
     return (first[max(first)] - first[min(first)]) / (max(first) - min(first))

@@ -10,6 +10,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
+from ..errors import ConfigError
 from ..names import printable
 from .pictures import distinct_colours, fold, legend_columns
 
@@ -72,14 +73,14 @@ def check_counts(labels: np.ndarray, k: int, perplexity: float) -> None:
     """Raise ValueError where t-SNE or the numbers are not defined."""
     classes, count = len(np.unique(labels)), len(labels)
     if not 2 <= classes < count:
-        raise ValueError(f'{count} images of {classes} classes: expected two classes at least, and '
-                         'more images than classes.')
+        raise ConfigError(f'{count} images of {classes} classes: expected two classes at least, and '
+                          'more images than classes.')
     if count <= perplexity:
-        raise ValueError(f'{count} images are too few for a perplexity of {perplexity:g}, which '
-                         'must be smaller: lower --perplexity, or take more --images-per-class.')
+        raise ConfigError(f'{count} images are too few for a perplexity of {perplexity:g}, which '
+                          'must be smaller: lower --perplexity, or take more --images-per-class.')
     if count <= k:
-        raise ValueError(f'{count} images are too few for {k} neighbours of each: lower --k, or '
-                         'take more --images-per-class.')
+        raise ConfigError(f'{count} images are too few for {k} neighbours of each: lower --k, or '
+                          'take more --images-per-class.')
 
 
 def leave_one_out_accuracy(features: np.ndarray, labels: np.ndarray, k: int) -> float:
@@ -147,7 +148,7 @@ def read_class_names(file: Path) -> Dict[str, str]:
         folder, _, name = line.strip().partition(' ')
         name = name.split(',')[0].strip()
         if folder and not name:
-            raise ValueError(f'{file}, line {number}: expected FOLDER NAME, got {line!r}.')
+            raise ConfigError(f'{file}, line {number}: expected FOLDER NAME, got {line!r}.')
         if folder:
             names[folder] = name
     return names
