@@ -73,8 +73,8 @@ def check_counts(labels: np.ndarray, k: int, perplexity: float) -> None:
     """Raise ValueError where t-SNE or the numbers are not defined."""
     classes, count = len(np.unique(labels)), len(labels)
     if not 2 <= classes < count:
-        raise ConfigError(f'{count} images of {classes} classes: expected two classes at least, and '
-                          'more images than classes.')
+        raise ConfigError(f'{count} images of {classes} classes: expected two classes at least, '
+                          'and more images than classes.')
     if count <= perplexity:
         raise ConfigError(f'{count} images are too few for a perplexity of {perplexity:g}, which '
                           'must be smaller: lower --perplexity, or take more --images-per-class.')
