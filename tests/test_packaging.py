@@ -65,6 +65,12 @@ def test_normal_install__copies(checkout, tmp_path):
               env={**os.environ, 'PYTHONPATH': str(site)})
     assert str(site / 'mimco_mm') in out
     run(sys.executable, str(mim / 'tools' / 'train.py'), '--help', cwd=tmp_path)
+    command = [sys.executable, str(site / 'bin' / 'mimco')]
+    env = {**os.environ, 'PYTHONPATH': str(site)}
+    listed = run(*command, '--help', cwd=tmp_path, env=env)
+    for name in ('train', 'test', 'transfer', 'knn', 'export', 'preview'):
+        assert f'\n  {name} ' in listed
+        assert 'usage: ' in run(*command, name, '--help', cwd=tmp_path, env=env)
 
 
 def test_normal_install__nothing_stale_from_an_older_build(checkout, tmp_path):

@@ -139,6 +139,10 @@ def main() -> None:
             print(shlex.join(command(args, *values)))
         return
     from mimco_mm.analysis import objections, write_json
+    from mimco_mm.launching import errors_told
+    from mimco_mm.options import apply_options, load_config
+    with errors_told():
+        apply_options(load_config(args.config), args.cfg_options)
     results = run(args)
     network = Path(args.config).stem
     paper = TABLE_6.get(network, {})
