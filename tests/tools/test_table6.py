@@ -25,7 +25,7 @@ def tool():
 @pytest.fixture
 def files(tmp_path):
     for name in ('swin-t.py', 'backbone.pth'):
-        (tmp_path / name).write_text(name)
+        (tmp_path / name).write_text('work_dir = None')
     return [str(tmp_path / 'swin-t.py'), str(tmp_path / 'backbone.pth'), '--work-dir',
             str(tmp_path / 'out')]
 
