@@ -90,7 +90,7 @@ def check_config(cfg: Config, takes: Takes = takes) -> None:
     root = takes(cfg._cfg_dict, (), scope)
     for name, value in cfg._cfg_dict.items():
         if name in root.named:
-            check_kind(name, value, root.named[name].kind, root.named[name].optional)
+            check_kind(name, value, root.named[name].kind)
             for path, node in _dicts(value, (name, )):
                 arguments = takes(node, path, scope)
                 unknown = () if arguments.open else [

@@ -100,5 +100,5 @@ def check_kind(key: str, value: Any, kind: type, optional: bool = True) -> None:
             return
     else:
         return  # a string may stand for a list, a dict for a name: the class that takes it knows
-    wanted = {bool: 'True or False', int: 'a whole number', float: 'a number'}[kind]
-    raise ConfigError(f'`{key}` expects {wanted}, got {value!r}.')
+    wanted = {bool: 'True or False', int: 'a whole number', float: 'a number', str: 'a text'}
+    raise ConfigError(f'`{key}` expects {wanted.get(kind, "a value")}, got {value!r}.')

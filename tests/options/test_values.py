@@ -53,5 +53,7 @@ def test_check_kind__refuses(value, kind, wanted):
 
 def test_check_kind__none_only_where_it_will_do():
     check_kind('a', None, int)
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match='expects a whole number, got None'):
         check_kind('a', None, int, optional=False)
+    with pytest.raises(ConfigError, match='expects a text, got None'):
+        check_kind('a', None, str, optional=False)
