@@ -1,5 +1,6 @@
 """The versions that this package runs on, and an error that says what to install."""
 
+import warnings
 from contextlib import redirect_stdout
 from importlib import import_module
 from io import StringIO
@@ -19,7 +20,8 @@ INSTALL = 'pip install -r requirements/maintained.txt'
 
 def import_quietly(module: str) -> None:
     """Import a module; what it prints of optional packages that are not there is left out."""
-    with redirect_stdout(StringIO()) as printed:
+    with redirect_stdout(StringIO()) as printed, warnings.catch_warnings():
+        warnings.filterwarnings('ignore', '.* is not installed')
         import_module(module)
     for line in printed.getvalue().splitlines():
         if not line.startswith('Could not import '):

@@ -21,6 +21,13 @@ wants_help() {
     [[ "${1:-}" == -h || "${1:-}" == --help ]]
 }
 
+# Refuse a Python that lacks what the tools import.
+need_stack() {
+    "$PY" -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)' ||
+        die "$(command -v "$PY" || echo "$PY") has no torch, and no environment is active. Make one with
+tools/setup_env.sh, and activate it: source .venv/bin/activate"
+}
+
 # count NAME TEXT: refuse what is no number from 1 up.
 count() {
     [[ "$2" =~ ^[1-9][0-9]*$ ]] || die "$1 must be a number from 1 up, got '$2'"
@@ -35,6 +42,7 @@ submit() {
     count GPUS "$gpus"
     local per_node=${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}
     count GPUS_PER_NODE "$per_node"
+    need_stack
     local extra
     read -ra extra <<<"${SRUN_ARGS:-}"
 

@@ -21,4 +21,5 @@ CHECKPOINT=$2
 GPUS=$3
 shift 3
 count GPUS "$GPUS"
+need_stack
 exec "$PY" "$ROOT/tools/test.py" "$CONFIG" "$CHECKPOINT" --gpus "$GPUS" "$@"

@@ -28,4 +28,5 @@ CONFIG=$1
 GPUS=$2
 shift 2
 count GPUS "$GPUS"
+need_stack
 exec "$PY" "$ROOT/tools/train.py" "$CONFIG" --gpus "$GPUS" "$@"

@@ -7,12 +7,13 @@ import numbers
 import re
 import textwrap
 import typing
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import mmengine.registry
 from mmengine.registry import Registry
+
+from ..requirements import import_quietly
 
 REGISTRIES = [value for name, value in sorted(vars(mmengine.registry).items())
               if isinstance(value, Registry)]
@@ -37,13 +38,20 @@ ANY = Argument(object)
 UNKNOWN = Arguments({}, True)
 
 
+@functools.cache
+def load_library(scope: Optional[str]) -> None:
+    """Import what registers a library's parts, without what it says of its optional packages."""
+    if scope is not None and find_spec(scope):
+        for part in ('registry', 'datasets', 'evaluation'):
+            import_quietly(f'{scope}.{part}')
+
+
 def registered(name: str, scope: Optional[str] = None) -> List[Callable]:
     """All classes and functions that go by this name in mmengine's registries, seen from a scope.
 
     Which registry a config means depends on the place, and few names stand in more than one.
     """
-    if scope is not None and find_spec(scope):
-        import_module(f'{scope}.registry')
+    load_library(scope)
     found = []
     for registry in REGISTRIES:
         one = registry.children.get(scope, registry).get(name)

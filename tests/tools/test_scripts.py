@@ -88,6 +88,21 @@ def test_slurm_test(launch):
                          '--tta']
 
 
+def test_python_without_torch__is_told_to_make_an_environment(tmp_path):
+    """As where no environment is active, and a checkout has none of its own."""
+    for name in ('common.sh', 'dist_train.sh', 'train.py'):
+        (tmp_path / 'tools').mkdir(exist_ok=True)
+        (tmp_path / 'tools' / name).write_text((TOOLS / name).read_text())
+    python = tmp_path / 'python'
+    python.write_text(f'#!/bin/bash\nexec {sys.executable} -S "$@"\n')  # without site-packages
+    python.chmod(0o755)
+    env = {name: value for name, value in os.environ.items() if name != 'VIRTUAL_ENV'}
+    result = subprocess.run(
+        ['bash', str(tmp_path / 'tools' / 'dist_train.sh'), 'mimco_swin-t', '1'], text=True,
+        capture_output=True, env={**env, 'PATH': f'{tmp_path}{os.pathsep}{env["PATH"]}'})
+    assert result.returncode == 1 and 'source .venv/bin/activate' in result.stderr
+
+
 @pytest.mark.parametrize(('script', 'args', 'variables', 'message'), [
     ('dist_train.sh', ['c.py'], {}, 'expected CONFIG and GPUS, got 1'),
     ('dist_train.sh', ['c.py', '--resume'], {}, "a number from 1 up, got '--resume'"),

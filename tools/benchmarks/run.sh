@@ -8,4 +8,5 @@
 # tools/slurm_train.sh (GPUS_PER_NODE, CPUS_PER_TASK, SRUN_ARGS) it runs on several machines.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+need_stack
 exec "$PY" "$ROOT/tools/benchmarks/run.py" "$@"
