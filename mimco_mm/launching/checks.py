@@ -1,6 +1,7 @@
 """What can be told before a run starts, and before processes are launched for it."""
 
 import logging
+import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Dict, List
@@ -11,6 +12,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
 
+from ..checkpoints import read_checkpoint
 from ..engine import check_parts
 from ..errors import ConfigError
 from ..options.shortcuts import innermost_dataset, transforms
@@ -19,7 +21,8 @@ CROPS = ('Crop', 'Resize')  # in the names of transforms whose `scale` is an ima
 
 
 def check_start(cfg: Config) -> None:
-    """Refuse to start over where that would overwrite a run, or to resume from nothing."""
+    """Refuse to start over where that would overwrite a run, or to go on from what is no run."""
+    check_work_dir(Path(cfg.work_dir))
     if not cfg.get('resume'):
         work_dir = Path(cfg.work_dir)
         found = [path.name for pattern in ('last_checkpoint', 'epoch_*.pth', 'iter_*.pth')
@@ -28,9 +31,34 @@ def check_start(cfg: Config) -> None:
             raise ConfigError(
                 f'{work_dir} already holds a run ({found[-1]}). Add --resume to go on with it, or '
                 'start a new one in another folder with --work-dir FOLDER.')
-    elif cfg.get('load_from') and '://' not in cfg.load_from and not Path(cfg.load_from).is_file():
-        raise ConfigError(f'--resume expects a checkpoint file, and there is no {cfg.load_from}; '
-                          '--resume alone takes the latest of the work dir.')
+    elif cfg.get('load_from'):
+        check_checkpoint(cfg.load_from, '--resume')
+    else:
+        note = Path(cfg.work_dir, 'last_checkpoint')
+        if note.is_file():
+            check_checkpoint(note.read_text().strip(), f'{note}, which --resume reads,')
+
+
+def check_work_dir(work_dir: Path) -> None:
+    """Refuse a work dir that cannot be made or written to."""
+    place = next(path for path in (work_dir, *work_dir.absolute().parents) if path.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        raise ConfigError(f'{work_dir} cannot hold the results: {place} is no folder that can be '
+                          'written to. Choose another --work-dir.')
+
+
+def check_checkpoint(path: str, who: str) -> None:
+    """Refuse what no run can be resumed from, before anything is built."""
+    if '://' in path:
+        raise ConfigError(f'{who} expects a file of this machine, got {path}: download it first.')
+    if not Path(path).is_file():
+        raise ConfigError(f'{who} expects a checkpoint file, and there is no {path!r}; --resume '
+                          'alone takes the latest of the work dir.')
+    missing = {'state_dict', 'optimizer', 'message_hub', 'meta'} - read_checkpoint(path).keys()
+    if missing:
+        raise ConfigError(f'{path} has no {", ".join(sorted(missing))}: a run goes on from '
+                          'epoch_N.pth or iter_N.pth of its work dir. To begin a new run from its '
+                          'weights: --cfg-options load_from=FILE.')
 
 
 def check_sizes(cfg: Config) -> None:

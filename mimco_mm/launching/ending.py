@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import sys
 import time
 import traceback
@@ -18,6 +19,7 @@ from ..errors import UserError
 ERROR_FILE = 'TORCHELASTIC_ERROR_FILE'
 # Seconds that other ranks give rank 0 to tell first what all of them have met.
 GRACE = 3.
+INTERRUPTED = 128 + signal.SIGINT
 
 
 @contextmanager
@@ -28,6 +30,9 @@ def errors_told() -> Iterator[None]:
     """
     try:
         yield
+    except KeyboardInterrupt:
+        print('\nInterrupted; --resume goes on from the last checkpoint.', file=sys.stderr)
+        end(INTERRUPTED)
     except Exception as error:
         message = message_of(error)
         log(message or traceback.format_exc())

@@ -18,7 +18,13 @@ PORT = 29500  # torch's, where several machines must agree on one
 
 
 def needs_launcher(gpus: Optional[int]) -> bool:
-    """Whether a command is to start processes, not to work by itself."""
+    """Whether a command is to start processes, not to work by itself.
+
+    Raises:
+        ConfigError: fewer than one.
+    """
+    if gpus is not None and gpus < 1:
+        raise ConfigError(f'--gpus must be from 1 up, got {gpus}.')
     return gpus is not None and (gpus > 1 or machines() > 1)
 
 
@@ -48,6 +54,8 @@ def launch(gpus: int, script: str, arguments: Sequence[str]) -> None:
         text, code = told(*first_failure(error))
         print(text, file=sys.stderr, flush=True)
         raise SystemExit(code) from None
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
     except SignalException as error:
         raise SystemExit(128 + error.sigval) from None
 
@@ -64,16 +72,17 @@ def rendezvous(gpus: int) -> Tuple[str, ...]:
     if rank >= nodes:
         raise ConfigError(f'NODE_RANK must be from 0 to {nodes - 1}, as NNODES={nodes}, got '
                           f'{rank}.')
-    port = number('PORT', free_port() if nodes == 1 else PORT, least=1)
+    port = number('PORT', free_port() if nodes == 1 else PORT, least=1, most=65535)
     return (f'--nnodes={nodes}', f'--node-rank={rank}', f'--nproc-per-node={gpus}',
             f'--master-addr={address or "127.0.0.1"}', f'--master-port={port}')
 
 
-def number(name: str, default: int, least: int = 0) -> int:
+def number(name: str, default: int, least: int = 0, most: Optional[int] = None) -> int:
     """A whole number in the environment."""
     text = os.environ.get(name) or str(default)
-    if not text.isdecimal() or int(text) < least:
-        raise ConfigError(f'{name} must be a whole number from {least} up, got {text!r}.')
+    if not text.isdecimal() or not least <= int(text) <= (most or int(text)):
+        span = f'from {least} up' if most is None else f'from {least} to {most}'
+        raise ConfigError(f'{name} must be a whole number {span}, got {text!r}.')
     return int(text)
 
 
@@ -84,9 +93,15 @@ def free_port() -> int:
 
 
 def first_failure(error: ChildFailedError) -> Tuple[int, ProcessFailure]:
-    """The rank that tells: the lowest one that has left word, or else the first that ended."""
-    told = [rank for rank, failure in sorted(error.failures.items()) if report(failure)]
-    return (told[0], error.failures[told[0]]) if told else error.get_first_failure()
+    """The rank that tells: the lowest one with a message; else one that was killed, for the others
+    only met its end; else the lowest that has left its traceback; else the first that ended."""
+    ranks = sorted(error.failures.items())
+    for tells in (lambda one: report(one).get('message'),
+                  lambda one: one.exitcode < 0 and one.exitcode != -signal.SIGTERM, report):
+        found = [(rank, failure) for rank, failure in ranks if tells(failure)]
+        if found:
+            return found[0]
+    return error.get_first_failure()
 
 
 def report(failure: ProcessFailure) -> dict:

@@ -19,6 +19,10 @@ OPTIM_WRAPPERS = dict(
 )
 
 
+# key -> the option that decides it
+OWN = dict(work_dir='--work-dir', resume='--resume', launcher='--gpus (or --launcher)')
+
+
 class Request(NamedTuple):
     """What a training is asked for.
 
@@ -75,6 +79,7 @@ def complete(cfg: Config, request: Request) -> Config:
                               'either.')
         cfg.auto_scale_lr.enable = True
     apply_shortcuts(cfg, request.shortcuts)
+    check_own(request.cfg_options)
     apply_options(cfg, request.cfg_options)
     cfg.launcher = request.launcher
     cfg.work_dir = request.work_dir or cfg.get('work_dir') or os.path.join(
@@ -85,6 +90,14 @@ def complete(cfg: Config, request: Request) -> Config:
             complete_dataloader(cfg[name], request.pin_memory, request.persistent_workers,
                                 scope_of(cfg))
     return cfg
+
+
+def check_own(cfg_options: Sequence[str]) -> None:
+    """Refuse keys that options of their own decide."""
+    for text in cfg_options:
+        key = text.partition('=')[0]
+        if key in OWN:
+            raise ConfigError(f'--cfg-options {text}: `{key}` is what {OWN[key]} says; use that.')
 
 
 def set_start(cfg: Config, resume: Optional[str]) -> None:

@@ -6,8 +6,10 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmpretrain.registry import RUNNERS
 
+from ..errors import ConfigError
 from .checks import check_config
 from .dry_run import dry_run
+from .ending import message_of
 from .run_config import Request, requested_config
 
 
@@ -27,6 +29,15 @@ def train(request: Request) -> Optional[Runner]:
 
 
 def build_runner(cfg: Config) -> Runner:
-    if cfg.get('runner_type') is None:
-        return Runner.from_cfg(cfg)
-    return RUNNERS.build(cfg)
+    """Build what runs: model, hooks, logs.
+
+    Raises:
+        ConfigError: whatever a class of the config says of its arguments.
+    """
+    try:
+        return Runner.from_cfg(cfg) if cfg.get('runner_type') is None else RUNNERS.build(cfg)
+    except Exception as error:
+        if message_of(error) is not None:
+            raise
+        raise ConfigError(f'What the config describes cannot be built: {type(error).__name__}: '
+                          f'{error}') from error

@@ -165,7 +165,7 @@ def _argument(cfg: Config, node: ConfigDict, path: Path, name: str, key: str, ta
 
 def _is_free(node: ConfigDict, path: Path) -> bool:
     """Whether a dict may get new keys: one with a type, whose class takes any, or a new one."""
-    return bool(path) and ('type' in node or not node)
+    return bool(path) and ('type' in node or not node or path[-1] == 'custom_keys')
 
 
 def _unknown(cfg: Config, node: ConfigDict, path: Path, name: str, arguments: Arguments,
@@ -184,7 +184,7 @@ def _unknown(cfg: Config, node: ConfigDict, path: Path, name: str, arguments: Ar
     if _type_name(node):
         owner += f' ({_type_name(node)})'
     known = [*arguments.named, *(one for one in node if arguments.open)]
-    hint = _did_you_mean(name, known) or _elsewhere(cfg, name, takes)
+    hint = _did_you_mean(name, known) or _elsewhere(cfg, name, takes, full)
     if not hint and 0 < len(known) <= 30:
         hint = f' It takes {", ".join(sorted(set(known)))}.'
     return f'`{full}` would change nothing: {owner} takes no `{name}`.{hint}'
@@ -195,11 +195,12 @@ def _did_you_mean(name: str, known: Any) -> str:
     return f' Did you mean {" or ".join(f"`{one}`" for one in close)}?' if close else ''
 
 
-def _elsewhere(cfg: Config, name: str, takes: Takes) -> str:
-    """Where in the config a key of this name stands."""
+def _elsewhere(cfg: Config, name: str, takes: Takes, full: str) -> str:
+    """Where else in the config a key of this name stands."""
     root = takes(cfg._cfg_dict, (), cfg.get('default_scope')).named
     found = ['.'.join((*path, name)) for part, value in cfg._cfg_dict.items() if part in root
-             for path, node in _dicts(value, (part, )) if name in node]
+             for path, node in _dicts(value, (part, ))
+             if name in node and '.'.join((*path, name)) != full]
     return f' Did you mean `{"` or `".join(found[:3])}`?' if found else ''
 
 

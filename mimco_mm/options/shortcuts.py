@@ -1,5 +1,6 @@
 """The options that everybody changes, by one name for every config: --data, --teacher ..."""
 
+import os
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set
 
@@ -33,7 +34,11 @@ def set_data(cfg: Config, source: str) -> None:
     Of a folder that holds train/ beside val/ or test/, and of one in whose train/ the shards or the
     database lie, pre-training takes train/.
     """
-    source = source.rstrip('/') or '/'
+    scheme, is_address, _ = source.partition('://')
+    if not source or (is_address and scheme not in ('tar', 'lmdb')):
+        raise ConfigError('--data expects a folder, tar://FOLDER or lmdb://FOLDER, got '
+                          f'{source!r}.')
+    source = os.path.expanduser(source).rstrip('/') or '/'
     found = False
     for part in ('train', 'val', 'test'):
         dataset = innermost_dataset(cfg.get(f'{part}_dataloader'))
@@ -131,7 +136,7 @@ def scaled(epochs: float, ratio: float, whole: bool) -> float:
 
 def set_lr(cfg: Config, lr: float) -> None:
     """The peak learning rate that the run has, whatever its batch."""
-    if not lr > 0:
+    if not 0 < lr < float('inf'):
         raise ConfigError(f'--lr expects a rate above 0, got {lr}.')
     training(cfg, '--lr').optim_wrapper.optimizer.lr = lr
     if cfg.get('auto_scale_lr'):
@@ -175,6 +180,8 @@ def set_workers(cfg: Config, count: int) -> None:
 
 
 def set_seed(cfg: Config, seed: int) -> None:
+    if not 0 <= seed < 2**31:  # numpy takes 32 bits, and ranks and epochs are added
+        raise ConfigError(f'--seed expects a number from 0 to {2**31 - 1}, got {seed}.')
     cfg.randomness = ConfigDict({**(cfg.get('randomness') or {}), 'seed': seed})
 
 

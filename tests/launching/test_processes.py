@@ -24,6 +24,8 @@ def test_needs_launcher(environment):
     assert [needs_launcher(gpus) for gpus in (None, 1, 2, 8)] == [False, False, True, True]
     environment('NNODES', '2')
     assert [needs_launcher(gpus) for gpus in (None, 1)] == [False, True]
+    with pytest.raises(ConfigError, match='--gpus must be from 1 up, got 0'):
+        needs_launcher(0)
 
 
 def test_rendezvous__one_machine_takes_a_free_port():
@@ -50,7 +52,8 @@ def test_rendezvous__several_machines(environment):
     ({'NNODES': 'two'}, 8, "NNODES must be a whole number from 1 up, got 'two'"),
     ({'NNODES': '2'}, 8, 'NNODES=2 needs MASTER_ADDR'),
     ({'NNODES': '2', 'MASTER_ADDR': 'a', 'NODE_RANK': '2'}, 8, 'NODE_RANK must be from 0 to 1'),
-    ({'PORT': 'http'}, 8, "PORT must be a whole number from 1 up, got 'http'"),
+    ({'PORT': 'http'}, 8, "PORT must be a whole number from 1 to 65535, got 'http'"),
+    ({'PORT': '99999'}, 8, "PORT must be a whole number from 1 to 65535, got '99999'"),
 ])
 def test_rendezvous__refusals(environment, variables, gpus, message):
     for name, value in variables.items():
@@ -71,6 +74,9 @@ def test_first_failure__the_lowest_rank_with_a_word_tells():
     assert first_failure(error) == (1, ranks[1])
     del ranks[1], ranks[2]
     assert first_failure(error) == (0, ranks[0])
+    # a rank that was killed tells, not the one that lost its connection by that
+    ranks.update({0: failure(message=None, trace='Connection reset by peer'), 1: failure(-9)})
+    assert first_failure(error) == (1, ranks[1])
 
 
 @pytest.mark.parametrize('one, text', [

@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Optional
 
 import pytest
+import torch
 from mmengine.config import Config
 
+from mimco_mm.checkpoints import CheckpointError
 from mimco_mm.errors import ConfigError
 from mimco_mm.launching import Request
 from mimco_mm.launching.checks import check_data, check_sizes, check_start
@@ -106,6 +108,12 @@ class TestComplete:
         assert cfg.launcher == 'pytorch'
 
 
+@pytest.mark.parametrize('text', ['work_dir=x', 'resume=False', 'launcher=pytorch'])
+def test_complete__keys_that_an_option_decides_are_refused(text):
+    with pytest.raises(ConfigError, match='--cfg-options .* says; use that'):
+        merged(text)
+
+
 class TestCheckStart:
 
     @pytest.mark.parametrize('name', ['last_checkpoint', 'epoch_3.pth', 'iter_100.pth'])
@@ -113,11 +121,31 @@ class TestCheckStart:
         (tmp_path / name).touch()
         with pytest.raises(ConfigError, match=f'(?s){name}.*--resume.*--work-dir'):
             check_start(merged(work_dir=str(tmp_path)))
-        check_start(merged(work_dir=str(tmp_path), resume='auto'))
+        if name == 'last_checkpoint':  # of nothing
+            with pytest.raises(ConfigError, match='last_checkpoint, which --resume reads'):
+                check_start(merged(work_dir=str(tmp_path), resume='auto'))
+        else:
+            check_start(merged(work_dir=str(tmp_path), resume='auto'))
 
     def test_logs_alone_do_not_count(self, tmp_path):
         (tmp_path / '20250101_000000').mkdir()
         check_start(merged(work_dir=str(tmp_path)))
+
+    def test_resume_from_what_is_no_run(self, tmp_path):
+        torch.save(dict(state_dict={}, meta={}), tmp_path / 'backbone_epoch_1.pth')
+        (tmp_path / 'cut.pth').write_bytes(b'PK\x03\x04')
+        with pytest.raises(ConfigError, match='has no message_hub, optimizer: a run goes on from'):
+            check_start(merged(resume=str(tmp_path / 'backbone_epoch_1.pth')))
+        with pytest.raises(CheckpointError, match='cut.pth .4 bytes'):
+            check_start(merged(resume=str(tmp_path / 'cut.pth')))
+        with pytest.raises(ConfigError, match='a file of this machine, got http://x/a.pth'):
+            check_start(merged(resume='http://x/a.pth'))
+
+    @pytest.mark.parametrize('place', ['file', 'file/in it'])
+    def test_work_dir_that_is_no_folder(self, tmp_path, place):
+        (tmp_path / 'file').touch()
+        with pytest.raises(ConfigError, match='file is no folder that can be written to'):
+            check_start(merged(work_dir=str(tmp_path / place)))
 
     def test_resume_from_a_missing_file(self, tmp_path):
         with pytest.raises(ConfigError, match='epoch_9.pth'):

@@ -35,7 +35,7 @@ class BackboneFileHook(Hook):
         last = Path(runner.message_hub.get_info(
             'last_ckpt', Path(runner.work_dir) / f'iter_{runner.iter}.pth'))
         report = getattr(model.target_generator, 'report', None)
-        file = last.with_name(f'backbone_{last.stem}.pth')
+        file = Path(runner.work_dir, f'backbone_{last.stem}.pth')
         save_backbone(
             file,
             weights,
