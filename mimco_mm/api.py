@@ -36,7 +36,12 @@ def pretrain(out: PathLike, data: PathLike, model: str = 'swin-t', *, gpus: int 
     Raises:
         UserError: what the caller can mend, by a message that names the option.
     """
-    config = f'mimco_{model}' if (CONFIGS / 'pretrain' / f'mimco_{model}.py').is_file() else model
+    named = [path.stem.removeprefix('mimco_') for path in CONFIGS.glob('pretrain/mimco_*.py')]
+    if '/' not in model and model not in named and not Path(model).is_file():
+        raise ConfigError(f'pretrain() knows no model {model!r}; it knows '
+                          f'{", ".join(sorted(named))}, and any other pre-training config by its '
+                          "path, such as 'baselines/simmim_swin-t'.")
+    config = f'mimco_{model}' if model in named else model
     amp = options.pop('amp', None)
     unknown = options.keys() - SHORTCUTS.keys()
     if unknown:

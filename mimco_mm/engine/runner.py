@@ -141,6 +141,6 @@ class PretrainRunner(Runner):
                 f'The training set has {len(loop.dataloader.dataset)} images, fewer than one batch '
                 f'of {loop.dataloader.batch_size} on each of {self.world_size} ranks: take a '
                 'smaller `--batch-size` (`train_dataloader.batch_size`), or look where `--data` '
-                '(`train_dataloader.dataset.data_root`) leads.')
+                'leads.')
         guard_batch_norms(self.model)
         return loop

@@ -19,7 +19,7 @@ from ..errors import UserError
 ERROR_FILE = 'TORCHELASTIC_ERROR_FILE'
 # Seconds that other ranks give rank 0 to tell first what all of them have met.
 GRACE = 3.
-INTERRUPTED = 128 + signal.SIGINT
+INTERRUPTED = 'Interrupted. --resume goes on from the last checkpoint, if there is one.'
 
 
 @contextmanager
@@ -31,8 +31,9 @@ def errors_told() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print('\nInterrupted; --resume goes on from the last checkpoint.', file=sys.stderr)
-        end(INTERRUPTED)
+        if ERROR_FILE not in os.environ:
+            print(f'\n{INTERRUPTED}', file=sys.stderr)
+        end(128 + signal.SIGINT)
     except Exception as error:
         message = message_of(error)
         log(message or traceback.format_exc())

@@ -13,6 +13,7 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
 from ..errors import ConfigError
+from .ending import INTERRUPTED
 
 PORT = 29500  # torch's, where several machines must agree on one
 
@@ -54,10 +55,9 @@ def launch(gpus: int, script: str, arguments: Sequence[str]) -> None:
         text, code = told(*first_failure(error))
         print(text, file=sys.stderr, flush=True)
         raise SystemExit(code) from None
-    except KeyboardInterrupt:
-        raise SystemExit(128 + signal.SIGINT) from None
-    except SignalException as error:
-        raise SystemExit(128 + error.sigval) from None
+    except (KeyboardInterrupt, SignalException) as error:
+        print(f'\n{INTERRUPTED}', file=sys.stderr, flush=True)
+        raise SystemExit(128 + getattr(error, 'sigval', signal.SIGINT)) from None
 
 
 def rendezvous(gpus: int) -> Tuple[str, ...]:

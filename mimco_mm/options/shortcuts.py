@@ -170,6 +170,8 @@ def transforms(cfg: Config) -> Iterator[ConfigDict]:
 def set_workers(cfg: Config, count: int) -> None:
     if count < 0:
         raise ConfigError(f'--workers expects 0 or more, got {count}.')
+    for hook in knn_hooks(cfg):
+        hook.num_workers = count
     for part in ('train', 'val', 'test'):
         loader = cfg.get(f'{part}_dataloader')
         if loader:
@@ -187,11 +189,15 @@ def set_seed(cfg: Config, seed: int) -> None:
 
 def set_knn(cfg: Config, folder: str) -> None:
     """Measure k-NN accuracy while training, on the images of FOLDER/train and FOLDER/val."""
-    hooks = [hook for hook in cfg.get('custom_hooks') or [] if hook['type'] == 'KNNHook']
+    hooks = knn_hooks(cfg)
     if not hooks:
         raise unfit(cfg, '--knn', 'it has no KNNHook in `custom_hooks`')
     for hook in hooks:
         hook.data_root = folder
+
+
+def knn_hooks(cfg: Config) -> List[ConfigDict]:
+    return [hook for hook in cfg.get('custom_hooks') or [] if hook['type'] == 'KNNHook']
 
 
 def positive(option: str, count: int) -> None:

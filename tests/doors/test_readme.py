@@ -70,10 +70,12 @@ def test_own_images__in_python(home, trained):
     code, = re.findall(r'```python\n(.*?)```', TEXT, re.DOTALL)
     code = code.replace('/path/to/photos', 'path to/photos').replace('epochs=100', 'epochs=1')
     code = code.replace('batch_size=64', 'batch_size=2, workers=0')
-    (folder / 'mine.py').write_text(f'{code}\nprint(type(student).__name__, student_file)\n')
+    images = 'import torch\nimages = torch.randn(2, 3, 224, 224)\n'
+    code = f'{images}{code}'
+    (folder / 'mine.py').write_text(f'{code}\nprint(tuple(features.shape), student_file)\n')
     ended = run(f'PYTHONPATH={ROOT} python mine.py', folder, **variables)
     assert ended.code == 0, ended.text
-    assert ended.last == 'SwinTransformer work_dirs/photos/backbone_epoch_1.pth'
+    assert ended.last == '(2, 768, 7, 7) work_dirs/photos/backbone_epoch_1.pth'
 
 
 def test_swin_b__first_its_teacher(home):

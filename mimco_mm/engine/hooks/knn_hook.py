@@ -78,8 +78,8 @@ class KNNHook(Hook):
             if not _has_folders(f'{data_root}/{part}'):
                 raise ConfigError(
                     f'k-NN needs images in {data_root}/{part}/CLASS, and there is no such '
-                    'folder. Set `data_root`, `bank` and `queries` of KNNHook in `custom_hooks`, '
-                    'or `data_root=None` to go without it.')
+                    'folder. Name the folder that holds both with `--knn`, others than train and '
+                    'val by `custom_hooks.KNNHook.bank` and `.queries`; or leave --knn out.')
 
     def before_run(self, runner) -> None:
         """Find the images.
@@ -99,8 +99,9 @@ class KNNHook(Hook):
                       for images, (_, size) in zip((bank, queries), self.sizes)]
         count = len(self.parts[0].paths)
         if count < self.k:
+            fits = max(count // 2, 1)
             raise ConfigError(f'`k` of KNNHook is {self.k}, but the bank, {bank.img_prefix}, has '
-                              f'{count} images: lower `k`, or raise `bank_size`.')
+                              f'{count} images: `--cfg-options custom_hooks.KNNHook.k={fits}`.')
         if self.img_size is None:
             self.img_size = _size_of(_unwrapped(runner.model).backbone)
 
