@@ -10,7 +10,8 @@ from ..errors import DataError
 from ..names import printable
 from .transforms import BrokenImageError
 from .transforms.cropping import resize_pixels
-from .transforms.loading import decode_by_pillow, decode_jpeg_strictly, image_errors
+from .transforms.loading import decode_by_pillow, decode_jpeg_strictly
+from .transforms.opening import image_errors
 
 
 @FUNCTIONS.register_module()

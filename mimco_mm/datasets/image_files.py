@@ -9,8 +9,7 @@ from PIL import Image, features
 from torch.utils.data import DataLoader, Dataset
 
 from .transforms import BrokenImageError
-
-FORMATS = ('AVIF', 'BMP', 'GIF', 'JPEG', 'JPEG2000', 'PNG', 'PPM', 'TIFF', 'WEBP')  # Pillow's names
+from .transforms.opening import FORMATS
 
 
 def _suffixes() -> Tuple[str, ...]:
@@ -27,6 +26,14 @@ SUFFIXES = _suffixes()  # the endings of images, everywhere
 def is_hidden(name: str) -> bool:
     """Whether a file, given by its path in the folder of all, or a folder around it is hidden."""
     return name.startswith('.') or '/.' in name
+
+
+def leads_out(name: str) -> bool:
+    """Whether a path is none below a folder: absolute, empty, or with empty parts, . or .. in it.
+
+    Joined to the folder of a pack it would be another file, of this machine, say.
+    """
+    return not {'', '.', '..'}.isdisjoint(name.split('/'))
 
 
 def centre_crop(img_size: int) -> List[dict]:

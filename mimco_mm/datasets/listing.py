@@ -8,10 +8,11 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Uni
 from mmengine.fileio import LocalBackend, get_file_backend
 
 from ..errors import MissingFile
-from .image_files import SUFFIXES, is_hidden
+from .image_files import SUFFIXES, is_hidden, leads_out
 
 HIDDEN, LINK, LOOP = 'hidden', 'dangling links', 'links to a folder around them'
 SPECIAL, CLOSED = 'neither files nor folders', 'unreadable folders'
+OUTSIDE = 'names that lead out of the folder'  # in packs, which anybody may have made
 SHOWN = 5  # endings that are named
 
 
@@ -109,8 +110,8 @@ def _select(names: Iterator[str], suffixes: Sequence[str], listing: Listing) -> 
     """Add those of a pack's files that are images."""
     folders = set()
     for name in names:
-        if is_hidden(name):
-            listing.ignored.others[HIDDEN] += 1
+        if is_hidden(name) or '//' in f'/{name}/':
+            listing.ignored.others[OUTSIDE if leads_out(name) else HIDDEN] += 1
             continue
         if '/' in name:
             folders.add(name.partition('/')[0])

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from ..errors import ConfigError, MissingFile
 from .ground_truth import GroundTruth, load_ground_truth
-from .transforms import BrokenImageError, to_rgb
+from .transforms import BrokenImageError, open_image, to_rgb
 
 # How many missing images an error names.
 SHOWN = 3
@@ -79,7 +79,7 @@ def read_rgb(path: Path) -> Tuple[Image.Image, bool]:
         before = ImageFile.LOAD_TRUNCATED_IMAGES  # Pillow has no other way to ask for it
         ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
         try:
-            with Image.open(path) as image:
+            with open_image(path) as image:
                 return to_rgb(image).copy(), tolerant
         except MemoryError:
             raise

@@ -14,6 +14,7 @@ import mmcv
 import numpy as np
 
 from ..errors import UserError
+from .transforms.opening import BrokenImageError, image_errors
 
 IGNORED = 255  # the label of pixels that belong to no class
 SAMPLED = 8  # label maps that are looked into
@@ -129,7 +130,12 @@ def check_label_maps(dataset: Any, key: str) -> None:
         if not path.is_file():
             raise TransferDataError(f'`{key}.data_prefix.seg_map_path`: {info["img_path"]} has no '
                                     f'label map {path}.')
-        labels = mmcv.imread(path, flag='unchanged', backend='pillow').squeeze()
+        try:
+            with image_errors():
+                labels = mmcv.imread(path, flag='unchanged', backend='pillow').squeeze()
+        except BrokenImageError as error:
+            raise TransferDataError(f'The label map {path} cannot be read ({error}): restore the '
+                                    'file.') from error
         if labels.ndim != 2:
             raise TransferDataError(f'{path} has {labels.shape[-1]} channels: a label map is one '
                                     'of classes, (height, width), not of colours.')

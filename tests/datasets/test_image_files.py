@@ -61,7 +61,7 @@ def test_image_loader__broken_images_are_left_out_and_named(tmp_path, num_worker
     assert [batch.rows.tolist() for batch in batches] == [[0, 2], []]
     assert [batch.pixels[:, 0, 0, 0].tolist() for batch in batches] == [[0, 2], []]
     assert [list(batch.broken) for batch in batches] == [[paths[1]], [paths[3], paths[4]]]
-    assert 'UnidentifiedImageError' in batches[0].broken[paths[1]]
+    assert "begins with b'no image'" in batches[0].broken[paths[1]]
 
 
 @pytest.fixture

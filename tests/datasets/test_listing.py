@@ -22,7 +22,8 @@ from mimco_mm.datasets import (
 )
 from mimco_mm.datasets.listing import CLOSED, HIDDEN, LINK, LOOP, SPECIAL, Ignored
 from mimco_mm.datasets.storage import packing
-from mimco_mm.datasets.storage.tar_index import find_shards, scan_shard, write_index
+from mimco_mm.datasets.storage.tar_index import write_index
+from mimco_mm.datasets.storage.tar_scan import find_shards, scan_shard
 from mimco_mm.evaluation import labelled_folder
 from mimco_mm.study import write_subset
 

@@ -10,7 +10,7 @@ from mmengine import fileio
 from mmpretrain.datasets import CustomDataset
 
 from mimco_mm.datasets.storage import packing
-from mimco_mm.datasets.storage.tar_index import find_shards
+from mimco_mm.datasets.storage.tar_scan import find_shards
 from tests import tiny
 from tests.tools.modules import TOOLS, load_tool
 

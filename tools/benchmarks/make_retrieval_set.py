@@ -69,9 +69,9 @@ def load(path: Path, side: int):
     """The photograph in RGB, upright, at most ``side`` px wide and high."""
     from PIL import Image, ImageOps
 
-    from mimco_mm.datasets import to_rgb
+    from mimco_mm.datasets import open_image, to_rgb
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             image = to_rgb(ImageOps.exif_transpose(image))
     except Exception as error:  # decoders raise anything
         sys.exit(f'error: {path} cannot be read ({type(error).__name__}: {error}); take it out of '

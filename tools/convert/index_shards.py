@@ -23,7 +23,8 @@ def main() -> None:
     parser.add_argument('shards', type=Path, help="folder of *.tar in WebDataset's layout")
     folder = parser.parse_args().shards
     from mimco_mm.datasets.listing import Ignored
-    from mimco_mm.datasets.storage.tar_index import find_shards, scan_shard, write_index
+    from mimco_mm.datasets.storage.tar_index import write_index
+    from mimco_mm.datasets.storage.tar_scan import find_shards, scan_shard
     from mimco_mm.names import printable
     shards = find_shards(folder)
     if not shards:

@@ -55,7 +55,8 @@ def main() -> None:
     from mimco_mm.datasets.storage import packing
     from mimco_mm.datasets.storage.lmdb_backend import LmdbPack
     from mimco_mm.datasets.storage.tar_backend import TarPack
-    from mimco_mm.datasets.storage.tar_index import find_shards, scan_shard, write_index
+    from mimco_mm.datasets.storage.tar_index import write_index
+    from mimco_mm.datasets.storage.tar_scan import find_shards, scan_shard
     from mimco_mm.names import printable
     unfinished = args.out.with_name(f'{args.out.name}.unfinished')
     try:

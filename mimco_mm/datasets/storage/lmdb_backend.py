@@ -5,6 +5,8 @@ from typing import Any, Iterator
 from mmengine.fileio import register_backend
 
 from ...errors import DataError
+from ...names import printable
+from ..transforms.opening import check_bytes
 from .packed_backend import PackedBackend
 
 DATA = 'data.mdb'  # LMDB's own name
@@ -16,6 +18,35 @@ def import_lmdb() -> Any:
     except ImportError as error:
         raise DataError('lmdb:// needs the package lmdb: pip install lmdb') from error
     return lmdb
+
+
+def open_database(folder: Path) -> Any:
+    """A database, to be read.
+
+    LMDB maps the file, and a page that is not there would end the process by SIGBUS, without a
+    word: the file must hold all pages that its header counts.
+
+    Raises:
+        DataError: no database of LMDB, or one that is cut or damaged.
+    """
+    lmdb, database = import_lmdb(), None
+    try:
+        database = lmdb.open(str(folder), create=False, readonly=True, lock=False, readahead=False)
+        needed = (database.info()['last_pgno'] + 1) * database.stat()['psize']
+    except (lmdb.Error, MemoryError, OverflowError) as error:
+        raise _damaged(folder, printable(error)) from error
+    size = os.path.getsize(folder / DATA)
+    if size < needed:
+        database.close()
+        raise _damaged(folder, f'{size} of {needed} bytes are there')
+    return database
+
+
+def _damaged(folder: Path, why: str) -> DataError:
+    return DataError(
+        f'{folder / DATA} is no database of LMDB, or cut or damaged ({why}). Copy it again, or '
+        f'remove {folder} and make it anew from its images: python tools/convert/pack_images.py '
+        f'IMAGES {folder} --format lmdb')
 
 
 class LmdbPack:
@@ -33,26 +64,30 @@ class LmdbPack:
         if self.process != os.getpid():
             if self.database is not None:
                 self.database.close()
-            self.process, self.database = os.getpid(), import_lmdb().open(
-                str(self.folder), create=False, readonly=True, lock=False, readahead=False)
-        return self.database.begin()
+            self.database = open_database(self.folder)
+            self.process = os.getpid()
+        return self.database.begin(buffers=True)
 
     def names(self, prefix: str) -> Iterator[str]:
         start = os.fsencode(prefix)
-        with self.begin() as transaction, transaction.cursor() as cursor:
-            if not cursor.set_range(start):
-                return
-            for key in cursor.iternext(values=False):
-                if not key.startswith(start):
+        try:
+            with self.begin() as transaction, transaction.cursor() as cursor:
+                if not cursor.set_range(start):
                     return
-                yield os.fsdecode(key)
+                for key in map(bytes, cursor.iternext(values=False)):
+                    if not key.startswith(start):
+                        return
+                    yield os.fsdecode(key)
+        except import_lmdb().Error as error:
+            raise _damaged(self.folder, printable(error)) from error
 
     def read(self, name: str) -> bytes:
         with self.begin() as transaction:
             content = transaction.get(os.fsencode(name))
-        if content is None:
-            raise FileNotFoundError(f'no {name} in the database {self.folder}')
-        return content
+            if content is None:
+                raise FileNotFoundError(f'no {name} in the database {self.folder}')
+            check_bytes(len(content))  # before it is copied
+            return bytes(content)
 
 
 @register_backend('lmdb-folder', prefixes='lmdb')

@@ -6,7 +6,8 @@ from typing import Dict, Iterator, Optional, Protocol, Tuple
 
 from mmengine.fileio import BaseStorageBackend
 
-from ...errors import MissingFile
+from ...errors import DataError, MissingFile
+from ...names import printable
 
 
 class Pack(Protocol):
@@ -48,6 +49,10 @@ class PackedBackend(BaseStorageBackend):
         return self.get(filepath).decode(encoding)
 
     def join_path(self, filepath: str, *filepaths: str) -> str:
+        for path in filepaths:
+            if path.startswith('/'):  # joined, it would be a file of this machine
+                raise DataError(f'{printable(path)} is no file of the pack {filepath}: expected '
+                                'the path in the folder that it was made from')
         return posixpath.join(str(filepath), *filepaths)
 
     def list_dir_or_file(self,

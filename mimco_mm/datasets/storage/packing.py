@@ -11,7 +11,7 @@ from ...errors import UserError
 from ...names import printable
 from .lmdb_backend import import_lmdb
 from .packed_backend import Pack
-from .tar_index import find_shards
+from .tar_scan import find_shards
 
 COMMIT = 1000  # images a transaction
 MAP_SIZE = 2**44  # bytes that a database may grow to; addresses, not disk space

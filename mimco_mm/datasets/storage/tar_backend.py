@@ -6,8 +6,10 @@ from typing import Iterator
 
 from mmengine.fileio import register_backend
 
+from ..transforms.opening import check_bytes
 from .packed_backend import PackedBackend
-from .tar_index import ShardError, find_shards, read_index
+from .tar_index import read_index
+from .tar_scan import ShardError, find_shards
 
 MAX_OPEN = 256  # shards a process, well below the usual limit of 1024 files
 
@@ -47,6 +49,7 @@ class TarPack:
         if row == len(self.keys) or self.keys[row] != key:
             raise FileNotFoundError(f'no {name} in the shards of {self.shards[0].parent}')
         _, shard, offset, size = self.members[row].item()
+        check_bytes(size)
         content = os.pread(self._open(shard).descriptor, size, offset)
         if len(content) < size:
             raise ShardError(f'{self.shards[shard]} ends within {name}: {len(content)} of '

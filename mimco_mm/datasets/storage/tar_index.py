@@ -2,26 +2,19 @@
 
 import json
 import os
-import posixpath
-import tarfile
+import shlex
 from pathlib import Path
-from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
+from tarfile import BLOCKSIZE, TarInfo
+from typing import Dict, Iterable, List, NamedTuple, Tuple
 
 import numpy as np
 
-from ...errors import UserError
 from ...names import printable
-from ..image_files import SUFFIXES, is_hidden
-from ..listing import HIDDEN, LINK, SPECIAL, Ignored
+from ..image_files import SUFFIXES
+from .tar_scan import Member, ShardError, find_shards
 
 MEMBERS, SHARDS = 'index.npy', 'index.json'
-TO_FOLDER = 'links to folders'  # in a tar; in a folder they are followed
-END = 2 * tarfile.BLOCKSIZE  # zeros that end every tar
-Member = Tuple[str, int, int]  # name, offset and size in bytes
-
-
-class ShardError(UserError, OSError):
-    """Shards or their index are missing, cut or changed; the message says what mends it."""
+FIELDS = dict(name='S', shard='i', offset='i', size='i')  # of a member, and their kinds
 
 
 class TarIndex(NamedTuple):
@@ -35,92 +28,6 @@ class TarIndex(NamedTuple):
 
     shards: List[Path]
     members: np.ndarray
-
-
-def find_shards(folder: Path) -> List[Path]:
-    return sorted(path for path in folder.glob('*.tar') if not is_hidden(path.name))
-
-
-def scan_shard(shard: Path, ignored: Optional[Ignored] = None) -> List[Member]:
-    """The images of one shard.
-
-    A hard or symbolic link is what it names in the shard. An image without a folder that has a
-    class beside it (KEY.jpg, KEY.cls) is named CLASS/KEY.jpg: like this, folders are the classes
-    in all shards.
-
-    Args:
-        shard: a tar.
-        ignored: counts what is left out: members of other endings or hidden ones, links to folders
-            or to what is not there, and so on.
-
-    Raises:
-        ShardError: no tar, a compressed one, or one that is cut.
-    """
-    if not shard.is_file():
-        raise ShardError(f'{shard} is no file, or a link to nothing.')
-    ignored = Ignored() if ignored is None else ignored
-    images, classes = [], {}
-    try:
-        with tarfile.open(shard, 'r:') as tar:
-            members = _members(tar)
-            if shard.stat().st_size < tar.offset - tarfile.BLOCKSIZE + END:
-                raise tarfile.ReadError('the end is missing')
-            for name, member in members:
-                if is_hidden(name):
-                    ignored.others[HIDDEN] += 1
-                elif isinstance(member, str):
-                    ignored.others[member] += 1
-                elif name.endswith('.cls') and '/' not in name:
-                    tar.fileobj.seek(member.offset_data)
-                    classes[name.partition('.')[0]] = os.fsdecode(
-                        tar.fileobj.read(member.size))
-                elif name.lower().endswith(SUFFIXES):
-                    images.append((name, member.offset_data, member.size))
-                else:
-                    ignored.add_file(name)
-    except tarfile.TarError as error:
-        raise ShardError(f'{shard} is no tar, compressed or cut ({error}): expected a plain tar '
-                         'of images. Copy or make it again.') from error
-
-    def classified(name: str) -> str:
-        label = None if '/' in name else classes.get(name.partition('.')[0])
-        return name if label is None else f'{label.strip()}/{name}'
-
-    return [(classified(name), offset, size) for name, offset, size in images]
-
-
-def _members(tar: tarfile.TarFile) -> List[Tuple[str, Union[tarfile.TarInfo, str]]]:
-    """Each member but folders: its name, and the file that it is or names, or what it is instead.
-
-    Names have no ``./`` or ``/`` in front.
-    """
-    found = [(_path(member.name), member) for member in tar]
-    members = dict(found)
-    links = {name: _path(member.linkname if member.islnk() else  # from the top of the shard
-                         posixpath.join(posixpath.dirname(name), member.linkname))
-             for name, member in members.items() if member.islnk() or member.issym()}
-
-    def followed(name: str) -> Union[tarfile.TarInfo, str]:
-        met = set()
-        while name in links and name not in met:
-            met.add(name)
-            name = links[name]
-        if name in members:
-            member = members[name]
-            return LINK if name in links else TO_FOLDER if member.isdir() else _whole(member)
-        return TO_FOLDER if any(other.startswith(f'{name}/') for other in members) else LINK
-
-    return [(name, followed(name) if name in links else _whole(member))
-            for name, member in found if not member.isdir()]
-
-
-def _whole(member: tarfile.TarInfo) -> Union[tarfile.TarInfo, str]:
-    """A file whose bytes lie in one piece, or ``SPECIAL``."""
-    return member if member.isreg() and not member.issparse() else SPECIAL
-
-
-def _path(name: str) -> str:
-    return posixpath.normpath(name).lstrip('/')
 
 
 def write_index(folder: Path, scanned: Iterable[Tuple[Path, List[Member]]]) -> int:
@@ -168,16 +75,22 @@ def _replace(path: Path, write) -> None:
 def read_index(folder: Path) -> TarIndex:
     """The index of a folder of shards, which must be those that it was made from.
 
+    Whoever made shards and index: no member is read that does not lie in its shard.
+
     Raises:
-        ShardError: no index, or shards that are missing, new, or of another size.
+        ShardError: no index, or a damaged one; shards that are missing, new, of another size, or
+            replaced.
     """
-    make = f'python tools/convert/index_shards.py {folder}'
+    make = f'python tools/convert/index_shards.py {shlex.quote(str(folder))}'
     if not (folder / SHARDS).is_file():
         raise ShardError(f'The shards in {folder} have no index ({SHARDS}, {MEMBERS}). Make it '
                          f'once: {make}')
-    content = json.loads((folder / SHARDS).read_text())
-    members = np.asarray(np.load(folder / MEMBERS, mmap_mode='r', allow_pickle=False))
-    indexed = content['shards']
+    try:
+        indexed, members = _load(folder)
+    except Exception as error:  # of a damaged file json and numpy raise anything
+        raise ShardError(f'The index of {folder} ({SHARDS}, {MEMBERS}) is damaged, or none of '
+                         f'ours ({type(error).__name__}: {printable(error)}). Make it anew: {make}'
+                         ) from error
     found = {shard.name: shard.stat().st_size for shard in find_shards(folder)}
     wrong = sorted(name for name in indexed.keys() | found.keys()
                    if indexed.get(name) != found.get(name))
@@ -187,7 +100,56 @@ def read_index(folder: Path) -> TarIndex:
             f'{len(wrong)} shards of {folder} are not as they were indexed; {name} has '
             f'{found.get(name, "no")} bytes now, {indexed.get(name, "no")} in the index. Copy what '
             f'is missing or cut again, or make the index anew: {make}')
+    shards = [folder / name for name in indexed]
+    problem = _problem(members, shards, np.array(list(indexed.values())))
+    if problem:
+        raise ShardError(f'The index of {folder} does not fit its shards: {problem}. Copy what has '
+                         f'changed again, or make the index anew: {make}')
+    return TarIndex(shards, members)
+
+
+def _load(folder: Path) -> Tuple[Dict[str, int], np.ndarray]:
+    """Sizes of the shards, and the members.
+
+    Raises:
+        Exception: damaged files; of what they hold, ValueError says what is wrong.
+    """
+    content = json.loads((folder / SHARDS).read_bytes())
+    shards = {str(name): int(size) for name, size in content['shards'].items()}
+    members = np.asarray(np.load(folder / MEMBERS, mmap_mode='r', allow_pickle=False))
+    kinds = {name: kind.kind for name, (kind, *_) in (members.dtype.fields or {}).items()}
+    if kinds != FIELDS or members.ndim != 1:
+        raise ValueError(f'{MEMBERS} has the type {members.dtype}, {members.ndim} dimensions')
     if len(members) != content['images']:
-        raise ShardError(f'{folder / MEMBERS} has {len(members)} images, {SHARDS} '
-                         f'{content["images"]}. Make the index anew: {make}')
-    return TarIndex([folder / name for name in indexed], members)
+        raise ValueError(f'{MEMBERS} has {len(members)} images, {SHARDS} {content["images"]}')
+    return shards, members
+
+
+def _problem(members: np.ndarray, shards: List[Path], sizes: np.ndarray) -> str:
+    """What shows that members are not where the index says, if anything; looks at each once."""
+    place, offset, size = (members[field].astype(np.int64) for field in ('shard', 'offset', 'size'))
+    if not ((place >= 0) & (place < len(shards))).all():
+        return 'images lie in shards that are not there'
+    outside = (offset < BLOCKSIZE) | (size < 0) | (offset > sizes[place] - size)
+    if outside.any():
+        name = os.fsdecode(members['name'][outside.argmax()].item())
+        return (f'{outside.sum()} of {len(members)} images, the first is {printable(name)}, are '
+                'to lie beyond the ends of their shards')
+    if not (members['name'][1:] > members['name'][:-1]).all():
+        return 'the names are not in order'
+    for number, row in zip(*np.unique(place, return_index=True)):
+        if not _begins(shards[number], int(offset[row]), int(size[row])):
+            name = printable(os.fsdecode(members['name'][row].item()))
+            return f'{name} is not where it was in {shards[number].name}, which has been replaced'
+    return ''
+
+
+def _begins(shard: Path, offset: int, size: int) -> bool:
+    """Whether a file of this size begins there, by the header in front of it."""
+    with shard.open('rb') as file:
+        file.seek(offset - BLOCKSIZE)
+        header = file.read(BLOCKSIZE)
+    try:
+        return TarInfo.frombuf(header, 'utf-8', 'surrogateescape').size == size
+    except Exception:  # no header: tarfile raises anything
+        return False

@@ -13,14 +13,14 @@ from io import BytesIO
 from typing import Optional, Sequence, Tuple
 
 import numpy as np
-from mmengine import fileio
 from mmpretrain.registry import TRANSFORMS
-from PIL import ExifTags, Image
+from PIL import ExifTags
 
 from .cropping import AntialiasedResizedCrop
 from .flipping import RandomHorizontalFlip
 from .jpeg_header import read_jpeg_header
 from .loading import LoadRGBImage
+from .opening import MAX_PIXELS, open_image, read_image_file
 from .packing import PackPlanes
 
 END_OF_IMAGE = b'\xff\xd9'
@@ -38,7 +38,7 @@ class LoadCodedImage(LoadRGBImage):
 
     def transform(self, results: dict) -> dict:
         try:
-            content = fileio.get(results['img_path'], backend_args=self.backend_args)
+            content = read_image_file(results['img_path'], self.backend_args)
             shape = device_decodable(content)
         except Exception:  # LoadRGBImage finds the same, and says what it is
             shape = None
@@ -54,13 +54,13 @@ def device_decodable(content: bytes) -> Optional[Tuple[int, int]]:
     header = read_jpeg_header(content)
     plain = (header is not None and header.baseline and header.components == b'\1\2\3'
              and header.adobe_transform == 1 and content.endswith(END_OF_IMAGE)
-             and min(header.height, header.width) > 0
+             and 0 < header.height * header.width <= MAX_PIXELS
              and (not header.annotated or _is_upright(content)))
     return (header.height, header.width) if plain else None
 
 
 def _is_upright(content: bytes) -> bool:
-    with Image.open(BytesIO(content)) as image:
+    with open_image(BytesIO(content)) as image:
         return image.getexif().get(ExifTags.Base.Orientation, 1) in (0, 1)
 
 

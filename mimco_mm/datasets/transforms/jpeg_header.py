@@ -3,6 +3,7 @@ from typing import NamedTuple, Optional
 
 START_OF_IMAGE, START_OF_SCAN, APP1, ADOBE, BASELINE = 0xffd8, 0xffda, 0xffe1, 0xffee, 0xffc0
 FRAMES = {0xff00 + kind for kind in range(0xc0, 0xd0)} - {0xffc4, 0xffc8, 0xffcc}  # no tables
+BARE = range(0xffd0, 0xffda)  # markers without a size after them; none belongs before a scan
 SEGMENT = struct.Struct('>HH')  # marker, size
 FRAME = struct.Struct('>xHHB')  # bits, height, width, number of components
 
@@ -37,7 +38,8 @@ def read_jpeg_header(content: bytes) -> Optional[JpegHeader]:
             marker, size = SEGMENT.unpack_from(content, place)
             if marker == START_OF_SCAN:
                 break
-            if not 0xffc0 <= marker < 0xffff:  # bytes that fill, too, are left to a decoder
+            # bytes that fill, too, are left to a decoder
+            if not 0xffc0 <= marker < 0xffff or marker in BARE:
                 return None
             if marker in FRAMES:
                 height, width, count = FRAME.unpack_from(content, place + 4)

@@ -1,23 +1,16 @@
-from contextlib import AbstractContextManager
 from io import BytesIO
-from typing import Any, Optional
+from typing import Optional
 
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
-from mmengine import fileio
 from mmpretrain.registry import TRANSFORMS
-from PIL import Image, ImageOps
+from PIL import ImageOps
 from torchvision.io import decode_jpeg
 
-from ...errors import UserError
-from ...names import printable
 from .jpeg_header import read_jpeg_header
+from .opening import check_pixels, image_errors, open_image, read_image_file
 from .pixel_types import to_rgb
-
-
-class BrokenImageError(UserError, OSError):
-    """An image that cannot be read or decoded."""
 
 
 @TRANSFORMS.register_module()
@@ -36,7 +29,8 @@ class LoadRGBImage(BaseTransform):
         backend_args: of mmengine's file client, for images that are not on a disk.
 
     Raises:
-        BrokenImageError: the image cannot be read or decoded, whatever the decoder's own error.
+        BrokenImageError: the image cannot be read or decoded, whatever the decoder's own error, or
+            is too large (``opening.MAX_PIXELS``).
     """
 
     def __init__(self, backend_args: Optional[dict] = None) -> None:
@@ -44,19 +38,10 @@ class LoadRGBImage(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         with image_errors():
-            content = fileio.get(results['img_path'], backend_args=self.backend_args)
+            content = read_image_file(results['img_path'], self.backend_args)
             results['img'] = decode(content)[..., ::-1]
         results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
         return results
-
-
-class image_errors(AbstractContextManager):
-    """Turns whatever reading and decoding an image raise into a ``BrokenImageError``."""
-
-    def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
-        # decoders raise OSError, SyntaxError, ValueError, struct.error
-        if isinstance(error, Exception) and not isinstance(error, MemoryError):
-            raise BrokenImageError(f'{kind.__name__}: {printable(error)}') from error
 
 
 def decode(content: bytes) -> np.ndarray:
@@ -64,6 +49,7 @@ def decode(content: bytes) -> np.ndarray:
     header = read_jpeg_header(content)
     pixels = None
     if header is not None and not header.annotated:
+        check_pixels(header.width, header.height)
         pixels = decode_jpeg_strictly(torch.frombuffer(bytearray(content), dtype=torch.uint8))
     return decode_by_pillow(content) if pixels is None else pixels
 
@@ -80,6 +66,6 @@ def decode_jpeg_strictly(coded: torch.Tensor) -> Optional[np.ndarray]:
 
 
 def decode_by_pillow(content: bytes) -> np.ndarray:
-    with Image.open(BytesIO(content)) as image:
+    with open_image(BytesIO(content)) as image:
         ImageOps.exif_transpose(image, in_place=True)
         return np.array(to_rgb(image))

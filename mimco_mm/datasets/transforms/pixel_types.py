@@ -2,6 +2,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 UNSIGNED, SIGNED = 1, 2  # TIFF's kinds of integers
+BLOCK = 2**20  # values that are scaled at a time
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -43,7 +44,11 @@ def _narrow(image: Image.Image) -> Image.Image:
     if not (low <= least and most <= high):  # nor if they are no numbers
         raise ValueError(f'its values, {least} to {most}, are not within {low} to {high}; '
                          'store them so, or with 8 bits')
-    grey = np.floor((values.astype(np.float64) - low) / span * 256).clip(max=255).astype(np.uint8)
+    grey = np.empty(values.shape, np.uint8)
+    rows = max(1, BLOCK // values.shape[1])
+    for start in range(0, len(values), rows):  # as doubles all at once would take eight times more
+        block = values[start:start + rows].astype(np.float64)
+        grey[start:start + rows] = np.floor((block - low) / span * 256).clip(max=255)
     if least < most and grey.min() == grey.max():
         raise ValueError(f'its values, {least} to {most}, are one shade of the {low} to {high} '
                          'that their type holds; store them with 8 bits')
