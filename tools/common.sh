@@ -28,9 +28,10 @@ need_stack() {
 tools/setup_env.sh, and activate it: source .venv/bin/activate"
 }
 
-# count NAME TEXT: refuse what is no number from 1 up.
+# count NAME TEXT: refuse what is no number from 1 up. Before any arithmetic: bash would run what
+# stands in a text like a[$(COMMAND)].
 count() {
-    [[ "$2" =~ ^[1-9][0-9]*$ ]] || die "$1 must be a number from 1 up, got '$2'"
+    [[ "$2" =~ ^[1-9][0-9]{0,5}$ ]] || die "$1 must be a number from 1 up, got '$2'"
 }
 
 # submit PARTITION JOB_NAME PROGRAM ARGUMENTS...: a Python program as a Slurm job, in place of this
@@ -42,12 +43,14 @@ submit() {
     count GPUS "$gpus"
     local per_node=${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}
     count GPUS_PER_NODE "$per_node"
+    local cpus=${CPUS_PER_TASK:-8}
+    count CPUS_PER_TASK "$cpus"
     need_stack
-    local extra
-    read -ra extra <<<"${SRUN_ARGS:-}"
+    local extra=()
+    read -r -d '' -a extra <<<"${SRUN_ARGS:-}" || true # split at blanks and line ends, nothing else
 
     exec srun --partition="$partition" --job-name="$job_name" \
         --ntasks="$gpus" --ntasks-per-node="$per_node" --gres="gpu:$per_node" \
-        --cpus-per-task="${CPUS_PER_TASK:-8}" --kill-on-bad-exit=1 ${extra[@]+"${extra[@]}"} \
+        --cpus-per-task="$cpus" --kill-on-bad-exit=1 ${extra[@]+"${extra[@]}"} \
         "$PY" -u "$@"
 }

@@ -118,8 +118,11 @@ compile_mmcv_ops() {
 install g++). Pre-training and the demo do without: tools/setup_env.sh demo"
     cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
     memory_gb=$(awk '/MemAvailable/ {print int($2 / 1048576)}' /proc/meminfo 2>/dev/null || true)
-    local jobs=$((${memory_gb:-4} / 2 < cores ? ${memory_gb:-4} / 2 : cores))
+    [[ "$cores" =~ ^[0-9]+$ ]] || cores=1
+    [[ "$memory_gb" =~ ^[0-9]+$ ]] || memory_gb=4
+    local jobs=$((memory_gb / 2 < cores ? memory_gb / 2 : cores))
     export MAX_JOBS=${MAX_JOBS:-$((jobs > 0 ? jobs : 1))}
+    count MAX_JOBS "$MAX_JOBS"
     # With a GPU in sight the build takes CUDA sources, which only nvcc compiles.
     command -v nvcc >/dev/null || export CUDA_VISIBLE_DEVICES=''
     say "compiling the ops of mmcv, $MAX_JOBS jobs at a time (some 20 minutes on 2 cores)"
