@@ -9,7 +9,7 @@ from typing import Iterator, Sequence
 
 from ...errors import UserError
 from ...names import printable
-from .lmdb_backend import import_lmdb
+from .lmdb_backend import DATA, import_lmdb, open_database
 from .packed_backend import Pack
 from .tar_scan import find_shards
 
@@ -92,8 +92,11 @@ def write_lmdb(source: Path, names: Sequence[str], out: Path) -> Iterator[str]:
 
     Raises:
         PackingError: a name longer than a key may be.
+        DataError: what is there already is damaged.
     """
     names = sorted(names, key=os.fsencode)
+    if (out / DATA).is_file() and (out / DATA).stat().st_size:
+        open_database(out).close()  # what an interruption has left must be whole
     with import_lmdb().open(str(out), map_size=MAP_SIZE) as database:
         longest = max(names, key=lambda name: len(os.fsencode(name)))
         if len(os.fsencode(longest)) > database.max_key_size():
