@@ -40,7 +40,8 @@ def index(folder: Path) -> str:
 def whole(folder: Path) -> None:
     """The pack that all else damages."""
     for shard in 'ab':
-        write_tar(folder / f'{shard}.tar', {f'{shard}/{n}.jpg': saved(photograph()) for n in range(3)})
+        write_tar(folder / f'{shard}.tar',
+                  {f'{shard}/{n}.jpg': saved(photograph()) for n in range(3)})
     index(folder)
 
 

@@ -7,6 +7,7 @@ import resource
 import signal
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from mimco_mm.datasets.image_files import leads_out
@@ -32,7 +33,7 @@ def run(folder: Path) -> list[Outcome]:
     for (kind, name), damage in storages().items():
         pack = folder / f'{kind}-{len(found)}'
         pack.mkdir(parents=True)
-        found.append((kind, name, printable(_in_child(lambda: _outcome(kind, pack, damage)))))
+        found.append((kind, name, printable(_in_child(partial(_outcome, kind, pack, damage)))))
     return found
 
 

@@ -16,7 +16,8 @@ READ = {
 NOT_LISTED = {
     'FIFO.jpg': 'neither files nor folders: 1', 'socket.jpg': 'neither files nor folders: 1',
     'folder.jpg': 'a folder', 'link to nothing.jpg': 'dangling links: 1',
-    'link to itself.jpg': 'dangling links: 1', 'link to a device.jpg': 'neither files nor folders: 1'}
+    'link to itself.jpg': 'dangling links: 1',
+    'link to a device.jpg': 'neither files nor folders: 1'}
 TOO_LARGE = re.compile(r'by its header, and no image of more|exceeds limit of 178956970 pixels')
 
 
@@ -100,5 +101,5 @@ def test_databases__are_read_or_refused(of_storages):
         assert outcomes.pop(name) == f'6 read, ignored: names that lead out of the folder: {count}'
     assert len(outcomes) == 8
     for name, outcome in outcomes.items():
-        assert outcome.startswith('refused: ') and 'bytes are there' in outcome or 'MDB' in outcome
+        assert outcome.startswith('refused: '), (name, outcome)
         assert 'tools/convert/pack_images.py IMAGES PACK --format lmdb' in outcome

@@ -59,14 +59,17 @@ class LmdbPack:
         self.folder = folder
         self.process = self.database = None
 
-    def begin(self) -> Any:
-        """A transaction. LMDB forbids a fork's child its parent's database: it opens its own."""
+    def begin(self, buffers: bool = False) -> Any:
+        """A transaction, whose contents are not copied with ``buffers``.
+
+        LMDB forbids a fork's child its parent's database: it opens its own.
+        """
         if self.process != os.getpid():
             if self.database is not None:
                 self.database.close()
             self.database = open_database(self.folder)
             self.process = os.getpid()
-        return self.database.begin(buffers=True)
+        return self.database.begin(buffers=buffers)
 
     def names(self, prefix: str) -> Iterator[str]:
         start = os.fsencode(prefix)
@@ -74,7 +77,7 @@ class LmdbPack:
             with self.begin() as transaction, transaction.cursor() as cursor:
                 if not cursor.set_range(start):
                     return
-                for key in map(bytes, cursor.iternext(values=False)):
+                for key in cursor.iternext(values=False):
                     if not key.startswith(start):
                         return
                     yield os.fsdecode(key)
@@ -82,7 +85,7 @@ class LmdbPack:
             raise _damaged(self.folder, printable(error)) from error
 
     def read(self, name: str) -> bytes:
-        with self.begin() as transaction:
+        with self.begin(buffers=True) as transaction:
             content = transaction.get(os.fsencode(name))
             if content is None:
                 raise FileNotFoundError(f'no {name} in the database {self.folder}')
