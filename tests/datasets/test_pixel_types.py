@@ -136,3 +136,9 @@ def test_pillows_own_conversion__would_clip():
     file = BytesIO()
     Image.fromarray(RAMP.astype(np.int32)).save(file, 'tiff')
     assert np.asarray(ImageOps.exif_transpose(Image.open(file)).convert('L')).mean() > 250
+
+
+def test_png__of_several_blocks_is_scaled_as_a_whole(tmp_path):
+    values = np.random.default_rng(0).integers(0, 65536, (1100, 2000), dtype=np.uint16)
+    Image.fromarray(values).save(tmp_path / 'noise.png')
+    np.testing.assert_array_equal(load(tmp_path / 'noise.png'), values // 256)
