@@ -6,13 +6,13 @@ images, without '.jpg'), ``qimlist`` (names of the queries), and ``gnd``, one di
 in px).
 """
 
-import pickle
 from pathlib import Path, PurePosixPath
 from typing import Any, Dict, List, NamedTuple, Tuple, Union
 
 import numpy as np
 
 from ..errors import UserError
+from .plain_pickle import PickleError, PlainArray, load_plain
 
 LISTS = ('easy', 'hard', 'junk')
 
@@ -52,9 +52,8 @@ def load_ground_truth(path: Union[str, Path]) -> GroundTruth:
             'DATA_ROOT/rparis6k, where DATA_ROOT is `data_root` of the config or --data-root.')
     try:
         with path.open('rb') as file:
-            # Python 2 wrote names as bytes, and numpy arrays too; latin1 keeps every byte of both
-            content = _PlainUnpickler(file, encoding='latin1').load()
-    except GroundTruthError as error:
+            content = load_plain(file)
+    except PickleError as error:
         raise GroundTruthError(f'{path} is refused: {error}') from error
     except Exception as error:  # a damaged file makes the unpickler raise anything
         with path.open('rb') as file:
@@ -67,48 +66,6 @@ def load_ground_truth(path: Union[str, Path]) -> GroundTruth:
         return _checked(content)
     except GroundTruthError as error:
         raise GroundTruthError(f'{path} is not in the format of the benchmark: {error}') from error
-
-
-def _latin1_bytes(text: str, encoding: str) -> bytes:
-    """Bytes, as Python 3 writes them into pickles of protocol 2 and lower."""
-    if encoding != 'latin1':
-        raise GroundTruthError(f'expected bytes encoded as latin1, got {encoding!r}')
-    return text.encode('latin1')
-
-
-def _no_bytes() -> bytes:
-    """Empty bytes, which Python 3 writes as a call of ``bytes`` in those protocols."""
-    return b''
-
-
-# What rebuilds arrays and scalars is taken from what numpy itself writes into pickles: numpy 2
-# moved it from numpy.core to numpy._core, and files of either must load in both.
-_REBUILD = {
-    'multiarray._reconstruct': np.zeros(0).__reduce__()[0],
-    'multiarray.scalar': np.float64(0).__reduce__()[0],
-    'numeric._frombuffer': np.zeros(1).__reduce_ex__(5)[0],
-}
-_ALLOWED = {
-    'numpy.ndarray': np.ndarray,
-    'numpy.dtype': np.dtype,
-    '_codecs.encode': _latin1_bytes,
-    '__builtin__.bytes': _no_bytes,
-    **{f'{core}.{name}': function for core in ('numpy.core', 'numpy._core')
-       for name, function in _REBUILD.items()},
-}
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Builds plain Python values and numpy arrays; every other class or function is refused."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _ALLOWED[f'{module}.{name}']
-        except KeyError:
-            raise GroundTruthError(
-                f'to unpickle it is to call {module}.{name}, which no ground truth needs. Expected '
-                'lists, dicts, strings, numbers and numpy arrays of them. Take the file from the '
-                'benchmark itself.') from None
 
 
 def _checked(content: Any) -> GroundTruth:
@@ -129,6 +86,8 @@ def _checked(content: Any) -> GroundTruth:
 
 
 def _sequence(value: Any, where: str) -> List[Any]:
+    if isinstance(value, PlainArray):
+        value = value.values
     if not isinstance(value, (list, tuple, np.ndarray)) or getattr(value, 'ndim', 1) != 1:
         shape = f' of shape {value.shape}' if isinstance(value, np.ndarray) else ''
         raise GroundTruthError(f'expected a list in `{where}`, got a {type(value).__name__}'

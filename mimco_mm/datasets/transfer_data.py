@@ -83,14 +83,24 @@ def check_categories(ann_file: Path, classes: Sequence[str], key: str) -> None:
 
 
 def read_categories(ann_file: Path) -> Optional[List[str]]:
-    """Names in the "categories" of a COCO annotation file, which is not parsed as a whole."""
+    """Names in the "categories" of a COCO annotation file, which is not parsed as a whole.
+
+    Raises:
+        TransferDataError: they are damaged.
+    """
     with open(ann_file, 'rb') as file:
         if not file.seek(0, 2):
             return None
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             for match in re.finditer(rb'"categories"\s*:\s*(?=\[)', content):
                 text = content[match.end():match.end() + MAX_BYTES].decode(errors='replace')
-                return [category['name'] for category in json.JSONDecoder().raw_decode(text)[0]]
+                try:
+                    found = json.JSONDecoder().raw_decode(text)[0]
+                    return [category['name'] for category in found]
+                except (ValueError, KeyError, TypeError, RecursionError) as error:
+                    raise TransferDataError(
+                        f'The "categories" of {ann_file} cannot be read ({type(error).__name__}: '
+                        f'{error}): the file is cut, damaged, or in no format of COCO.') from error
     return None
 
 

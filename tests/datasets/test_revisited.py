@@ -141,6 +141,40 @@ def test_ground_truth__dotted_names_do_not_reach_further(write):
             load_ground_truth(write(b'\x80\x04' + text + b'\x93.'))
 
 
+class Forged:
+    """Pickled as a call of ``function`` and the state of its result."""
+
+    def __init__(self, function, args, state):
+        self.reduced = function, args, state
+
+    def __reduce__(self):
+        return self.reduced
+
+
+def forged_array(shape: tuple, dtype: object, content: object) -> Forged:
+    return Forged(np.zeros(0).__reduce__()[0], (np.ndarray, (0, ), b'b'),
+                  (1, shape, dtype, False, content))
+
+
+def forged_type(*state: object) -> Forged:
+    return Forged(np.dtype, ('V8', False, True), (3, '|', *state, 8, 1, 0))
+
+
+@pytest.mark.parametrize('array', [
+    # numpy takes these bytes for the address of an object: it ends by SIGSEGV, or worse
+    forged_array((1, ), np.dtype('O'), b'A' * 8),
+    forged_array((1, ), forged_type(None, ('a', ), {'a': (np.dtype('O'), 4096)}), b'A' * 8),
+    forged_array((1, ), forged_type((np.dtype('u1'), (10**9, )), None, None), b'A' * 8),
+    forged_array((2**40, 2**40), np.dtype('u1'), b'A' * 8),
+    forged_array((2, ), np.dtype('O'), [1]),
+    Harmful(np.ndarray, (10**13, ), 'u1'),  # of so many bytes
+], ids=['addresses', 'field', 'array in array', 'shape', 'objects', 'memory'])
+@pytest.mark.parametrize('protocol', [2, 5])
+def test_ground_truth__forged_arrays_are_refused(write, array, protocol):
+    with pytest.raises(GroundTruthError, match='is refused: .*(array|objects)'):
+        load_ground_truth(write(with_entry(easy=array), protocol))
+
+
 def test_ground_truth__missing(tmp_path):
     with pytest.raises(GroundTruthError, match='There is no ground truth .*gnd_x.pkl.*--data-root'):
         load_ground_truth(tmp_path / 'gnd_x.pkl')

@@ -60,3 +60,12 @@ def test_class_count__of_every_head():
         check_class_count(model, ['cat', 'dog'])
     model['heads'].pop()
     check_class_count(model, ['cat', 'dog'])
+
+
+@pytest.mark.parametrize('text', [
+    '{"categories": [{"name": "a"}, {"na', '{"categories": [{"id": 1}]}', '{"categories": [1]}',
+    '{"categories": ' + '[' * 10**5])
+def test_categories__damaged(tmp_path, text):
+    (tmp_path / 'a.json').write_text(text)
+    with pytest.raises(TransferDataError, match='a.json cannot be read .*damaged'):
+        check_categories(tmp_path / 'a.json', ['a'], 'dataset')
