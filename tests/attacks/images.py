@@ -12,7 +12,7 @@ from mmengine.registry import DefaultScope
 from mmpretrain.registry import DATASETS
 from torch.utils.data import DataLoader
 
-from mimco_mm.datasets import ResilientDataset, collate_decoded, list_images
+from mimco_mm.datasets import SUFFIXES, ResilientDataset, collate_decoded, list_images
 from mimco_mm.names import printable
 
 from .jpegs import JPEGS, photograph, saved
@@ -38,9 +38,9 @@ def _holes(path: Path) -> None:
 
 
 def images() -> dict[str, Callable[[Path], object]]:
-    """File name -> function that makes it at a path."""
+    """File name -> function that makes it at a path; of the formats that Pillow decodes here."""
     made = {name: lambda path, content=content: path.write_bytes(content())
-            for name, content in {**JPEGS, **OTHERS}.items()}
+            for name, content in {**JPEGS, **OTHERS}.items() if name.endswith(SUFFIXES)}
     made.update({
         'FIFO.jpg': os.mkfifo,
         'socket.jpg': _socket,
