@@ -14,7 +14,8 @@ from .storage import LmdbFolderBackend, TarBackend
 from .transforms import *  # noqa: F403
 
 __all__ = ['SUFFIXES', 'GroundTruth', 'GroundTruthError', 'ImageFiles', 'ImageFolder',
-           'ImagesInMemory', 'LabelError', 'LabelledImages', 'LmdbFolderBackend', 'ResilientDataset',
-           'RevisitedImages', 'Streams', 'TarBackend', 'centre_crop', 'check_same_classes', 'collate_coded',
-           'collate_decoded', 'find_images', 'image_loader', 'image_seeds', 'is_hidden', 'list_images',
-           'load_ground_truth', 'load_revisited', 'sample_classes']
+           'ImagesInMemory', 'LabelError', 'LabelledImages', 'LmdbFolderBackend',
+           'ResilientDataset', 'RevisitedImages', 'Streams', 'TarBackend', 'centre_crop',
+           'check_same_classes', 'collate_coded', 'collate_decoded', 'find_images',
+           'image_loader', 'image_seeds', 'is_hidden', 'list_images', 'load_ground_truth',
+           'load_revisited', 'sample_classes']

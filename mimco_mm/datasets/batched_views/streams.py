@@ -1,19 +1,20 @@
 """Random numbers of a batch by counting: an image's depend on its own seed, not on its company."""
 
-from typing import Tuple, Union
+from typing import Tuple
 
 import numpy as np
 import torch
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # SplitMix64 (Steele et al., OOPSLA 2014)
+Size = Tuple[int, int]  # height and width
 STEPS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 
 
-def image_seeds(seed: int, epoch: int, indices: Union[int, np.ndarray]) -> np.ndarray:
-    """Seeds, int64, of these images in an epoch of a run."""
-    state = np.zeros((), np.uint64)
+def image_seeds(seed: int, epoch: int, indices: np.ndarray) -> np.ndarray:
+    """Seeds (B,), int64, of the images of these indices (B,) in an epoch of a run."""
+    state = np.zeros(1, np.uint64)
     for part in (seed, epoch, indices):
-        state = _mix(state + np.asarray(part).astype(np.uint64))
+        state = _mix(state + np.atleast_1d(part).astype(np.uint64))
     return state.view(np.int64)
 
 
@@ -34,7 +35,7 @@ class Streams:
         """The next numbers, (B, count), from low to below high."""
         steps = np.arange(1, count + 1, dtype=np.uint64) * GOLDEN
         bits = _mix(self.state[:, None] + steps)
-        self.state = self.state + np.uint64(count) * GOLDEN
+        self.state = self.state + steps[-1]
         return low + (high - low) * ((bits >> np.uint64(11)) * 2.**-53)
 
     def happens(self, prob: float) -> np.ndarray:
@@ -52,11 +53,10 @@ class Streams:
 
 def _mix(state: np.ndarray) -> np.ndarray:
     """SplitMix64's output function of its states, uint64."""
-    with np.errstate(over='ignore'):  # it counts modulo 2 ** 64
-        state = state + GOLDEN
-        for shift, factor in STEPS:
-            state = (state ^ (state >> np.uint64(shift))) * np.uint64(factor)
-        return state ^ (state >> np.uint64(31))
+    state = state + GOLDEN  # arrays count modulo 2 ** 64
+    for shift, factor in STEPS:
+        state = (state ^ (state >> np.uint64(shift))) * np.uint64(factor)
+    return state ^ (state >> np.uint64(31))
 
 
 def to_device(values: np.ndarray, images: torch.Tensor) -> torch.Tensor:
@@ -66,5 +66,3 @@ def to_device(values: np.ndarray, images: torch.Tensor) -> torch.Tensor:
         drawn = drawn.to(images.dtype)
     return drawn.to(images.device, non_blocking=True)
 
-
-Size = Tuple[int, int]  # height and width
