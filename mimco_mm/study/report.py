@@ -28,14 +28,15 @@ def as_markdown(results: Sequence[dict], outcomes: Sequence[Outcome], size: Size
     out = []
     for network in networks:
         out += [f'### {NAMES[network]}', '',
-                '| method | epochs | effective epochs | ' + ' | '.join(METRICS.values()) + ' |',
-                '|---' * (3 + len(METRICS)) + '|']
+                '| method | epochs | effective epochs | seeds | ' + ' | '.join(METRICS.values()) + ' |',
+                '|---' * (4 + len(METRICS)) + '|']
         for row in ROWS:
             found = {metric: scores(results, row.name, network, metric) for metric in METRICS}
             if found['knn']:
                 cells = ' | '.join(cell(values) for values in found.values())
                 out.append(f'| {row.title} | {row.whole_epochs(size)} | '
-                           f'{round(row.effective_epochs * size.epochs)} | {cells} |')
+                           f'{round(row.effective_epochs * size.epochs)} | '
+                           f'{len(found["knn"])} | {cells} |')
         out.append('')
     return '\n'.join([*out, *order_table(outcomes, networks), '', *gap_table(results, networks)]
                      ) + '\n'

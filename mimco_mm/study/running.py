@@ -144,8 +144,7 @@ def frozen_scores(job: Job, checkpoint: Optional[Path], configs: Path, work_dir:
     init_default_scope('mmpretrain')
     cfg = Config.fromfile(configs / f'finetune_{job.network}-micro.py')
     backbone = start_of(cfg, job, checkpoint)
-    norm = {key: cfg.data_preprocessor[key] for key in ('mean', 'std', 'to_rgb')}
-    preprocessor = MODELS.build(dict(norm, type='SelfSupDataPreprocessor')).to(get_device())
+    preprocessor = MODELS.build(cfg.data_preprocessor).to(get_device())
     (bank, bank_labels), (queries, labels) = (
         extract_features(backbone, preprocessor, labelled_folder(
             str(work_dir / 'data'), part, IMAGE_SIZE, num_workers=num_workers))
