@@ -1,8 +1,13 @@
 """MimCo (ACM MM 2022) as a plugin of mmpretrain: importing this package registers its parts."""
 
+import os
+
 from .requirements import check_stack, import_quietly
 from .version import __version__
 
+# Threads that wait must not spin: beside another process on the same cores a small network's step
+# takes several times as long. libgomp reads this once, when torch is first imported.
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 check_stack()
 import_quietly('mmpretrain.datasets')
 

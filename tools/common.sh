@@ -7,6 +7,9 @@ if [[ -z "${VIRTUAL_ENV:-}" && -x "$ROOT/.venv/bin/python" ]]; then
     PY="$ROOT/.venv/bin/python"
 fi
 
+# As mimco_mm does, for programs that import torch before it.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}"
+
 die() {
     echo "error: $*" >&2
     exit 1

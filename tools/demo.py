@@ -111,7 +111,7 @@ def judge(title: str, checkpoint: Path | None, args: argparse.Namespace) -> dict
     backbone.init_weights()
     if checkpoint is not None:
         print(load_backbone(backbone, str(checkpoint), config_key=title))
-    preprocessor = MODELS.build({**cfg.data_preprocessor, 'type': 'SelfSupDataPreprocessor'})
+    preprocessor = MODELS.build(cfg.data_preprocessor)
     backbone, preprocessor = backbone.to(get_device()), preprocessor.to(get_device())
     found = {}
     for part in ('train', 'test'):

@@ -2,18 +2,17 @@
 
 For each network and seed: MoBY, the teacher; SimMIM; MimCo with both losses, with one of them,
 without masks; l1 of features; SimMIM + MoBY; and no pre-training. Each is judged by k-NN, a linear
-classifier and fine-tuning. Writes study.md, scores.png, order.png and results.json into the work
-dir. The same command goes on after an interruption; what is done is not done again, as long as it
-is of the same images, configs and teacher; else it is refused.
+classifier and fine-tuning. Writes results.json after each job, and at the end study.md, scores.png,
+order.png and, of --part epochs, lengths.png into the folder of --out. The same command goes on
+after an interruption; what is done is not done again, as long as it is of the same images, configs
+and teacher; else it is refused.
 """
 
 import argparse
-import json
 import os
 import sys
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from multiprocessing import get_context
+from datetime import timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,53 +24,85 @@ CONFIGS = ROOT / 'configs' / 'study'
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--size', choices=['full', 'reduced'], default='full',
-                        help='full: for a GPU; reduced: for two CPU cores (default: %(default)s)')
-    parser.add_argument('--data-root', type=Path, default=Path('data/cifar10'),
+    parser.add_argument('--size', choices=['full', 'medium', 'reduced'], default='full',
+                        help='full: for a GPU; medium: for two CPU cores and a night; reduced: '
+                             'for a quick check (default: %(default)s)')
+    parser.add_argument('--set', nargs='+', action='extend', default=[], metavar='FIELD=N',
+                        help='change a number of the size, e.g. train=20 test=20 epochs=1 '
+                             'finetune_epochs=1 batch_size=16, for a trial')
+    parser.add_argument('--part', choices=['rows', 'epochs'], default='rows',
+                        help='rows: all methods; epochs: MimCo, no mask and l1 over the epochs of '
+                             'stage 2 (default: %(default)s)')
+    parser.add_argument('--data', '--data-root', dest='data_root', type=Path,
+                        default=Path('data/cifar10'),
                         help='folder of train/CLASS and test/CLASS (default: %(default)s)')
     parser.add_argument('--download', action='store_true',
-                        help='fetch CIFAR-10 with torchvision into --data-root, if it is not there')
-    parser.add_argument('--work-dir', type=Path,
+                        help='fetch CIFAR-10 with torchvision into --data, if it is not there')
+    parser.add_argument('--out', '--work-dir', dest='work_dir', type=Path,
                         help='folder of runs and results (default: work_dirs/study_SIZE)')
-    parser.add_argument('--networks', nargs='+', choices=['swin', 'vit'], default=['swin', 'vit'])
-    parser.add_argument('--rows', nargs='+', metavar='ROW', default=None,
+    parser.add_argument('--networks', nargs='+', choices=['vit', 'swin'],
+                        help='default: vit swin, and vit of --part epochs')
+    parser.add_argument('--rows', nargs='+', metavar='ROW',
                         help='methods, by the names of mimco_mm/study/plan.py; the teacher of '
                              'those that have one is added (default: all)')
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
-    parser.add_argument('--workers', type=int,
+    parser.add_argument('--lengths', nargs='+', type=int, metavar='N',
+                        help='epochs of stage 2 of --part epochs (default: 3 10 20 40)')
+    parser.add_argument('--seeds', nargs='+', type=int,
+                        help='default: 0 1 2, and 0 1 2 3 4 of --size medium --part rows')
+    parser.add_argument('--jobs', '--workers', dest='workers', type=int,
                         help='jobs at a time (default: a CPU core each; with a GPU half the '
                              'cores, 8 at most)')
+    parser.add_argument('--only-report', action='store_true',
+                        help='write tables and plots of the jobs that are done, and train nothing')
     args = parser.parse_args(argv)
     args.work_dir = (args.work_dir or Path('work_dirs', f'study_{args.size}')).resolve()
+    if args.rows and args.part == 'epochs' or args.lengths and args.part == 'rows':
+        sys.exit('error: --rows goes with --part rows, --lengths with --part epochs')
     return args
 
 
-def chosen_rows(names: list[str] | None) -> list:
-    """The rows of these names, and the teacher where one of them needs it."""
-    from mimco_mm.study import ROWS, TEACHER
+def chosen_size(args: argparse.Namespace):
+    """The size, with the numbers of --set."""
+    from mimco_mm.study import SIZES
+    size = SIZES[args.size]
+    for setting in args.set:
+        field, _, number = setting.partition('=')
+        if field not in size._fields or not number.isdecimal() or int(number) < 1:
+            sys.exit(f'error: --set expects FIELD=N, a number from 1 up, FIELD one of '
+                     f'{", ".join(size._fields)}; got {setting}')
+        size = size._replace(**{field: int(number)})
+    return size
+
+
+def chosen_jobs(args: argparse.Namespace, size) -> list:
+    """The jobs to do; the teacher is among them where one needs it."""
+    from mimco_mm.study import NETWORKS, ROWS, SEEDS, TEACHER, jobs, length_jobs
+    given = dict(networks=args.networks, seeds=args.seeds)
+    if args.part == 'epochs':
+        given.update(lengths=args.lengths)
+        return length_jobs(size, **{name: value for name, value in given.items() if value})
     known = {row.name: row for row in ROWS}
-    unknown = set(names or ()) - known.keys()
+    unknown = set(args.rows or ()) - known.keys()
     if unknown:
         sys.exit(f'error: --rows expects some of {", ".join(known)}, got {", ".join(unknown)}')
-    rows = [known[name] for name in names or known]
+    rows = [known[name] for name in args.rows or known]
     if any(row.taught for row in rows) and TEACHER not in rows:
         rows.append(TEACHER)
-    return rows
+    return jobs(size, args.networks or NETWORKS, args.seeds or SEEDS[args.size], rows)
 
 
-def prepare(args: argparse.Namespace) -> None:
+def prepare(args: argparse.Namespace, size) -> None:
     """The images, and a work dir of one setting: its results must not be another's."""
     from mimco_mm.analysis import RecordError, folder_identity, stored_record, write_json
-    from mimco_mm.study import SIZES, check_classes, write_cifar10, write_subset
+    from mimco_mm.study import check_classes, write_cifar10, write_subset
     if args.download and not args.data_root.is_dir():
         args.data_root.parent.mkdir(parents=True, exist_ok=True)
         write_cifar10(args.data_root)
-    size = SIZES[args.size]
     identity = dict(size=size._asdict(), data_root=str(args.data_root.resolve()),
                     images=folder_identity(args.data_root))
     file = args.work_dir / 'settings.json'
     try:
-        stored = stored_record(file, identity, 'Choose another --work-dir, or remove that one.')
+        stored = stored_record(file, identity, 'Choose another --out, or remove that one.')
         check_classes(args.data_root)
     except (FileNotFoundError, RecordError) as error:
         sys.exit(f'error: {error}')
@@ -82,79 +113,68 @@ def prepare(args: argparse.Namespace) -> None:
         write_subset(args.data_root, args.work_dir / 'data', size.train, size.test)
 
 
-def begin_worker(log: Path) -> None:
-    """In each process: its output goes into a file."""
-    with open(log, 'a') as output:
-        os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
-
-
-def run_all(args: argparse.Namespace, rows: list) -> tuple[list[dict], list[str]]:
-    """Results of all jobs, under a progress bar, and what became of those that failed."""
+def train_all(args: argparse.Namespace, size, waiting: list) -> list[str]:
+    """Do all jobs under a progress bar; what became of those that failed."""
     import torch
-    from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TimeElapsedColumn
 
-    from mimco_mm.study import SIZES, TEACHER, jobs, run_job
-    size = SIZES[args.size]
+    from mimco_mm.study import run_all, write_results
     cores, gpu = os.cpu_count() or 1, torch.cuda.is_available()
     workers = args.workers or (max(1, min(8, cores // 2)) if gpu else cores)
+    threads = max(1, cores // workers)
     # torch's and scikit-learn's threads: each process keeps to its share of the cores
-    os.environ['OMP_NUM_THREADS'] = str(max(1, cores // workers))
-    waiting = jobs(size, args.networks, args.seeds, rows)
-    results, failed, running = [], [], {}
-    taught = {(job.network, job.seed): False for job in waiting}  # whether its teacher is there
-    columns = ('{task.description}', BarColumn(), '{task.percentage:3.0f} %', TimeElapsedColumn(),
-               'left:', TimeRemainingColumn(elapsed_when_finished=False))
-    with ProcessPoolExecutor(
-            workers, get_context('spawn'), begin_worker,
-            (args.work_dir / 'study.log', )) as pool, Progress(
-                *columns, speed_estimate_period=3600) as bar:
-        task = bar.add_task('study', total=sum(job.work(size) for job in waiting))
-        while waiting or running:
-            for job in [job for job in waiting if not job.row.taught
-                        or taught[job.network, job.seed]][:workers - len(running)]:
-                waiting.remove(job)
-                future: Future = pool.submit(run_job, job, size, CONFIGS, args.work_dir,
-                                             max(1, cores // workers) if gpu else 0)
-                running[future] = job
-            if not running:  # the teachers of these have failed
-                failed += [f'{job.name}: has no teacher' for job in waiting]
-                break
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                job = running.pop(future)
-                bar.update(task, advance=job.work(size), description=job.name)
-                if future.exception() is not None:
-                    failed.append(f'{job.name}: {future.exception()}')
-                    bar.print(failed[-1])
-                    continue
-                results.append(future.result())
-                taught[job.network, job.seed] |= job.row == TEACHER
-    return results, failed
+    os.environ['OMP_NUM_THREADS'] = str(threads)
+    columns = ('{task.description}', BarColumn(), '{task.percentage:3.0f} %', TimeElapsedColumn())
+    with Progress(*columns) as bar:
+        task = bar.add_task(f'{len(waiting)} jobs', total=1.)
+
+        def tell(job, line: str, done: float, left: float) -> None:
+            write_results(args.work_dir, size)
+            left_text = f'left: {timedelta(seconds=round(left))}'
+            bar.update(task, completed=done, description=left_text)
+            print(f'{time.strftime("%d %b %H:%M")} {line}; {done:.0%} of the work done, '
+                  f'{left_text}', flush=True)
+
+        return run_all(waiting, size, CONFIGS, args.work_dir, workers, threads if gpu else 0,
+                       tell)
 
 
-def report(args: argparse.Namespace, results: list[dict], seconds: float) -> None:
-    from mimco_mm.study import SIZES, as_markdown, compare, plot_order, plot_scores
-    results = sorted(results, key=lambda r: (r['network'], r['row'], r['seed']))
-    outcomes = compare(results, args.networks)
-    text = as_markdown(results, outcomes, SIZES[args.size])
-    (args.work_dir / 'results.json').write_text(json.dumps(
-        dict(size=SIZES[args.size]._asdict(), seconds=round(seconds), jobs=results), indent=1)
-        + '\n')
+def report(args: argparse.Namespace, size) -> None:
+    """Tables and plots of all jobs of the folder that are done."""
+    from mimco_mm.study import (
+        LENGTH_ROWS,
+        NETWORKS,
+        as_markdown,
+        compare,
+        of_rows,
+        plot_lengths,
+        plot_order,
+        plot_scores,
+        write_results,
+    )
+    results = write_results(args.work_dir, size)
+    if not results:
+        return
+    rows = of_rows(results, size)
+    outcomes = compare(rows, [network for network in NETWORKS
+                              if any(r['network'] == network for r in rows)])
+    text = as_markdown(rows, outcomes, size)
     (args.work_dir / 'study.md').write_text(text)
-    plot_scores(results).savefig(args.work_dir / 'scores.png', dpi=120)
+    plot_scores(rows).savefig(args.work_dir / 'scores.png', dpi=120)
     if outcomes:
         plot_order(outcomes).savefig(args.work_dir / 'order.png', dpi=120)
-    print(text + f'\nMeasured in {seconds:.0f} s; results and pictures are in {args.work_dir}')
+    if len({r['epochs'] for r in results if r['row'] in LENGTH_ROWS}) > 1:
+        plot_lengths(results, size).savefig(args.work_dir / 'lengths.png', dpi=120)
+    print(f'{text}\nOf {len(results)} jobs; results and pictures are in {args.work_dir}')
 
 
 def main() -> None:
     args = parse_args()
-    rows = chosen_rows(args.rows)
-    prepare(args)
-    started = time.time()
-    results, failed = run_all(args, rows)
-    if results:
-        report(args, results, time.time() - started)
+    size = chosen_size(args)
+    waiting = chosen_jobs(args, size)
+    prepare(args, size)
+    failed = [] if args.only_report else train_all(args, size, waiting)
+    report(args, size)
     if failed:
         sys.exit('error: these jobs failed, see study.log; the same command tries them again:\n'
                  + '\n'.join(failed))

@@ -1,7 +1,7 @@
 # Stage 2 of the small study.
 _base_ = ['simmim_swin-micro.py', '_base_/heads.py']
 
-data_preprocessor = dict(type='MimCoDataPreprocessor')
+data_preprocessor = dict(send_samples=False)
 model = dict(
     _delete_=True,
     type='MimCo',

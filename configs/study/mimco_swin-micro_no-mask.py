@@ -1,6 +1,5 @@
 # The small study's run without masks (Table 11), Swin.
 _base_ = 'mimco_swin-micro.py'
 
-train_pipeline = [*_base_.augmentation, _base_.pack]
-train_dataloader = dict(dataset=dict(dataset=dict(pipeline=train_pipeline)))
+data_preprocessor = dict(mask=None)
 find_unused_parameters = True  # the mask token

@@ -1,7 +1,7 @@
 # The baseline of the small study: SimMIM, mmpretrain's, with the same student, masks and schedule.
 _base_ = ['_base_/data_mimco_32.py', '_base_/schedule.py', '../_base_/default_runtime.py']
 
-data_preprocessor = dict(type='SelfSupDataPreprocessor')
+data_preprocessor = dict(send_samples=True)
 model = dict(
     type='SimMIM',
     backbone=dict(

@@ -1,9 +1,11 @@
+from .batched_views import Streams, image_seeds
 from .class_names import LabelError, check_same_classes
 from .class_sample import sample_classes
 from .collation import collate_coded, collate_decoded
 from .ground_truth import GroundTruth, GroundTruthError, load_ground_truth
 from .image_files import SUFFIXES, ImageFiles, centre_crop, image_loader, is_hidden
 from .image_folder import ImageFolder
+from .images_in_memory import ImagesInMemory
 from .labelled_images import LabelledImages
 from .listing import find_images, list_images
 from .resilient_dataset import ResilientDataset
@@ -12,7 +14,8 @@ from .storage import LmdbFolderBackend, TarBackend
 from .transforms import *  # noqa: F403
 
 __all__ = ['SUFFIXES', 'GroundTruth', 'GroundTruthError', 'ImageFiles', 'ImageFolder',
-           'LabelError', 'LabelledImages', 'LmdbFolderBackend', 'ResilientDataset',
-           'RevisitedImages', 'TarBackend', 'centre_crop', 'check_same_classes', 'collate_coded',
-           'collate_decoded', 'find_images', 'image_loader', 'is_hidden', 'list_images',
-           'load_ground_truth', 'load_revisited', 'sample_classes']
+           'ImagesInMemory', 'LabelError', 'LabelledImages', 'LmdbFolderBackend',
+           'ResilientDataset', 'RevisitedImages', 'Streams', 'TarBackend', 'centre_crop',
+           'check_same_classes', 'collate_coded', 'collate_decoded', 'find_images',
+           'image_loader', 'image_seeds', 'is_hidden', 'list_images', 'load_ground_truth',
+           'load_revisited', 'sample_classes']

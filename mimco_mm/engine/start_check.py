@@ -9,11 +9,16 @@ from mmengine.device import get_device
 from mmengine.optim import AmpOptimWrapper
 from mmengine.registry import FUNCTIONS, Registry
 from mmpretrain.models import BaseSelfSupervisor, SelfSupDataPreprocessor, SimMIM
-from mmpretrain.registry import MODELS, OPTIM_WRAPPERS, TRANSFORMS
+from mmpretrain.registry import DATASETS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
 
-from ..datasets import PackCodedInputs, collate_coded, collate_decoded
+from ..datasets import ImagesInMemory, PackCodedInputs, collate_coded, collate_decoded
 from ..errors import ConfigError
-from ..models import DecodingDataPreprocessor, MimCoDataPreprocessor
+from ..models import (
+    DecodingDataPreprocessor,
+    MimCoDataPreprocessor,
+    ViewClsDataPreprocessor,
+    ViewDataPreprocessor,
+)
 from ..names import printable
 
 COLLATE = 'train_dataloader.collate_fn.type'
@@ -92,6 +97,15 @@ def check_feeding(cfg: Mapping) -> None:
             f'Images that are decoded by the batch need three parts that fit, and here they need '
             f'{wrong}. Leave all three as the config has them, or take them from '
             'configs/_base_/datasets/imagenet_mimco.py.')
+    dataset = _type(loader.get('dataset'))
+    in_memory = _is(dataset, DATASETS, ImagesInMemory)
+    if in_memory != any(_is(preprocessor, MODELS, kind)
+                        for kind in (ViewDataPreprocessor, ViewClsDataPreprocessor)):
+        raise ConfigError(
+            'Views of a whole batch need images in memory and a preprocessor that makes the '
+            f'views; here `train_dataloader.dataset.type` is {_name(dataset)} and '
+            f'`data_preprocessor.type` {_name(preprocessor)}. Set them to ImagesInMemory and '
+            'ViewDataPreprocessor, or neither; configs/study/_base_/data_32.py has both.')
     if collate is pseudo_collate and _is(preprocessor, MODELS, SelfSupDataPreprocessor):
         raise ConfigError(f'`{COLLATE}` is pseudo_collate, which makes no batches, and '
                          f'{_name(preprocessor)} takes batches: set it to default_collate.')

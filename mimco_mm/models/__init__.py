@@ -8,3 +8,4 @@ from .preprocessors import *  # noqa: F403
 from .pretrained_backbone import *  # noqa: F403
 from .selfsup import *  # noqa: F403
 from .target_generators import *  # noqa: F403
+from .view_preprocessors import *  # noqa: F403

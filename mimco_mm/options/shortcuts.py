@@ -156,8 +156,9 @@ def set_mask_ratio(cfg: Config, ratio: float) -> None:
 
 
 def transforms(cfg: Config) -> Iterator[ConfigDict]:
-    """All transforms of the training images, nested ones too."""
-    pending: List[Any] = [(innermost_dataset(cfg.train_dataloader) or {}).get('pipeline', [])]
+    """All transforms of the training images, nested ones and the preprocessor's too."""
+    pending: List[Any] = [(innermost_dataset(cfg.train_dataloader) or {}).get('pipeline', []),
+                          cfg.get('data_preprocessor') or {}]
     while pending:
         one = pending.pop()
         if isinstance(one, dict):

@@ -1,11 +1,30 @@
-from .comparisons import COMPARISONS, Comparison, compare
+from .comparisons import COMPARISONS, VERDICTS, Comparison, compare, gap, holm
 from .data import check_classes, write_cifar10, write_subset
-from .plan import METRICS, NETWORKS, ROWS, SEEDS, SIZES, TEACHER, Job, Row, Size, jobs
-from .report import as_markdown, plot_order, plot_scores
+from .plan import (
+    LENGTH_ROWS,
+    LENGTHS,
+    METRICS,
+    NETWORKS,
+    ROWS,
+    SEEDS,
+    SIZES,
+    TEACHER,
+    Job,
+    Row,
+    Size,
+    jobs,
+    length_jobs,
+)
+from .plots import plot_lengths, plot_order, plot_scores
+from .report import as_markdown, of_rows
+from .results import write_results
 from .running import run_job
+from .scheduling import TimeLeft, run_all
 
 __all__ = [
-    'COMPARISONS', 'METRICS', 'NETWORKS', 'ROWS', 'SEEDS', 'SIZES', 'TEACHER', 'Comparison',
-    'Job', 'Row', 'Size', 'as_markdown', 'check_classes', 'compare', 'jobs', 'plot_order',
-    'plot_scores', 'run_job', 'write_cifar10', 'write_subset'
+    'COMPARISONS', 'LENGTHS', 'LENGTH_ROWS', 'METRICS', 'NETWORKS', 'ROWS', 'SEEDS', 'SIZES',
+    'TEACHER', 'VERDICTS', 'Comparison', 'Job', 'Row', 'Size', 'TimeLeft', 'as_markdown',
+    'check_classes', 'compare', 'gap', 'holm', 'jobs', 'length_jobs', 'of_rows', 'plot_lengths',
+    'plot_order', 'plot_scores', 'run_all', 'run_job', 'write_cifar10', 'write_results',
+    'write_subset'
 ]

@@ -1,9 +1,12 @@
 """The orders that the paper's tables show, and what became of them in the small study."""
 
 from statistics import mean, stdev
-from typing import Dict, List, NamedTuple, Sequence
+from typing import List, NamedTuple, Optional, Sequence
 
 from scipy.stats import t as student_t
+
+LEVEL = 0.05  # of the corrected p-values
+VERDICTS = ('as in the paper', 'against it', 'undecided')
 
 
 class Comparison(NamedTuple):
@@ -40,26 +43,42 @@ COMPARISONS = (
 )
 
 
+class Gap(NamedTuple):
+    """How far one row is above another, over the seeds that have both.
+
+    Attributes:
+        difference: mean, in points.
+        margin: half the 95 % interval of that mean, the seeds being pairs (Student's t).
+        p: of a mean of 0, two-sided, by the paired t-test.
+        seeds: how many.
+    """
+
+    difference: float
+    margin: float
+    p: float
+    seeds: int
+
+
 class Outcome(NamedTuple):
     """Of a comparison on one network.
 
     Attributes:
         network: 'swin' or 'vit'.
-        difference: better - worse in the paper's sense, mean over the seeds, in points.
-        margin: half the 95 % interval of that mean, the seeds being pairs (Student's t).
+        gap: better - worse in the paper's sense.
+        p: the gap's, corrected by Holm for all comparisons of the network.
     """
 
     comparison: Comparison
     network: str
-    difference: float
-    margin: float
+    gap: Gap
+    p: float
 
     @property
     def verdict(self) -> str:
-        """'same order' or 'other order' where the interval excludes 0, else 'undecided'."""
-        if abs(self.difference) <= self.margin:
+        """One of ``VERDICTS``, decided where the corrected p is below 0.05."""
+        if not self.p < LEVEL:
             return 'undecided'
-        return 'same order' if self.difference > 0 else 'other order'
+        return 'as in the paper' if self.gap.difference > 0 else 'against it'
 
 
 def compare(results: Sequence[dict], networks: Sequence[str]) -> List[Outcome]:
@@ -69,17 +88,34 @@ def compare(results: Sequence[dict], networks: Sequence[str]) -> List[Outcome]:
         results: dicts of ``row``, ``network``, ``seed`` and the metrics, in percent.
         networks: which to look at, in this order.
     """
-    by_key: Dict[tuple, dict] = {(r['row'], r['network'], r['seed']): r for r in results}
-    outcomes = []
-    for comparison in COMPARISONS:
-        for network in networks:
-            pairs = [(by_key.get((comparison.better, network, seed)),
-                      by_key.get((comparison.worse, network, seed)))
-                     for seed in sorted({r['seed'] for r in results})]
-            gaps = [one[comparison.metric] - other[comparison.metric]
-                    for one, other in pairs if one and other]
-            if len(gaps) > 1:
-                quantile = float(student_t.ppf(0.975, len(gaps) - 1))  # two-sided 95 %
-                margin = quantile * stdev(gaps) / len(gaps)**0.5
-                outcomes.append(Outcome(comparison, network, mean(gaps), margin))
-    return outcomes
+    found = []
+    for network in networks:
+        gaps = {c: gap(results, network, c.better, c.worse, c.metric) for c in COMPARISONS}
+        gaps = {comparison: one for comparison, one in gaps.items() if one}
+        corrected = holm([one.p for one in gaps.values()], len(COMPARISONS))
+        found += [Outcome(comparison, network, one, p)
+                  for (comparison, one), p in zip(gaps.items(), corrected)]
+    return sorted(found, key=lambda outcome: COMPARISONS.index(outcome.comparison))
+
+
+def gap(results: Sequence[dict], network: str, better: str, worse: str,
+        metric: str) -> Optional[Gap]:
+    """The gap between two rows; None of fewer than two seeds."""
+    scores = {(r['row'], r['seed']): r[metric] for r in results if r['network'] == network}
+    gaps = [score - scores[worse, seed] for (row, seed), score in sorted(scores.items())
+            if row == better and (worse, seed) in scores]
+    if len(gaps) < 2:
+        return None
+    error = stdev(gaps) / len(gaps)**0.5
+    known = student_t(len(gaps) - 1)
+    p = 2 * known.sf(abs(mean(gaps)) / error) if error else float(mean(gaps) == 0)
+    return Gap(mean(gaps), float(known.ppf(0.975)) * error, float(p), len(gaps))
+
+
+def holm(values: Sequence[float], family: int) -> List[float]:
+    """p-values corrected for a family of tests, of which some may not be done yet (Holm, 1979)."""
+    corrected, highest = [0.] * len(values), 0.
+    for rank, index in enumerate(sorted(range(len(values)), key=values.__getitem__)):
+        highest = max(highest, min(1., (family - rank) * values[index]))
+        corrected[index] = highest
+    return corrected

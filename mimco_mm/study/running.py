@@ -24,7 +24,8 @@ IMAGE_SIZE = 32
 RECORD = 'record.json'
 
 
-def run_job(job: Job, size: Size, configs: Path, work_dir: Path, num_workers: int = 0) -> dict:
+def run_job(job: Job, size: Size, configs: Path, work_dir: Path, num_workers: int = 0,
+            commit: Optional[str] = None) -> dict:
     """Do what is not done yet of a job; returns its results.
 
     Args:
@@ -32,11 +33,13 @@ def run_job(job: Job, size: Size, configs: Path, work_dir: Path, num_workers: in
         size: how long.
         configs: the folder configs/study.
         work_dir: of the whole study, with the images under data/{train,test}/CLASS.
-        num_workers: processes that read images.
+        num_workers: processes that read the images to be judged by.
+        commit: of the code, noted with the results.
 
     Returns:
-        row, network, seed, epochs, the metrics in percent, and seconds of each part; they are also
-        in ``results.json`` of the job's folder, which says that the job is done.
+        row, network, seed, epochs, the metrics in percent, seconds of each part, commit and hashes
+        of the configs; they are also in ``results.json`` of the job's folder, which says that the
+        job is done.
 
     Raises:
         RecordError: the folder holds a job of other configs, or of another teacher.
@@ -53,16 +56,19 @@ def run_job(job: Job, size: Size, configs: Path, work_dir: Path, num_workers: in
     times, checkpoint = {}, None
     started = time.time()
     if job.row.config is not None:
-        checkpoint = pretrain(job, size, configs, work_dir, num_workers)
+        checkpoint = pretrain(job, size, configs, work_dir)
         times['pre-training'] = time.time() - started
     scores, times['frozen'] = timed(frozen_scores, job, checkpoint, configs, work_dir, num_workers)
     scores['finetune'], times['fine-tuning'] = timed(
         finetune, job, size, checkpoint, configs, work_dir, num_workers)
     result = dict(row=job.row.name, network=job.network, seed=job.seed, epochs=job.epochs(size),
-                  **scores, seconds={part: round(s, 1) for part, s in times.items()})
+                  **scores, seconds={part: round(s, 1) for part, s in times.items()},
+                  commit=commit, configs=identity['configs'])
     write_json(record, dict(
         identity=identity, backbone_sha256=checkpoint and sha256_of(checkpoint)))
     write_json(file, result)
+    for spent in folder.glob('*/epoch_*.pth'):  # it goes on from none of them any more
+        spent.unlink()
     return result
 
 
@@ -73,9 +79,13 @@ def job_identity(job: Job, size: Size, configs: Path, work_dir: Path) -> dict:
     identity = dict(size=size._asdict(), configs={
         name: config_sha256(configs / f'{name}.py') for name in names})
     if job.row.taught:  # its record outlives its weights
-        teacher = read_json(work_dir / job._replace(row=TEACHER).name / RECORD)
+        teacher = read_json(work_dir / teacher_of(job).name / RECORD)
         identity['teacher_sha256'] = teacher.get('backbone_sha256')
     return identity
+
+
+def teacher_of(job: Job) -> Job:
+    return Job(TEACHER, job.network, job.seed)
 
 
 def timed(function, *args) -> Tuple[object, float]:
@@ -83,17 +93,17 @@ def timed(function, *args) -> Tuple[object, float]:
     return function(*args), time.time() - started
 
 
-def pretrain(job: Job, size: Size, configs: Path, work_dir: Path, num_workers: int) -> Path:
+def pretrain(job: Job, size: Size, configs: Path, work_dir: Path) -> Path:
     """Train the row's config, or go on with it; returns the backbone's file."""
     epochs = job.epochs(size)
     cfg = Config.fromfile(configs / f'{job.row.config.format(network=job.network)}.py')
     cfg.param_scheduler[0].warmup = epochs / 10  # the paper's share, 10 of 100 epochs
     if job.row.taught:
-        teacher = job._replace(row=TEACHER)
-        cfg.model.target_generator.checkpoint = str(backbone_file(teacher, size, work_dir))
+        cfg.model.target_generator.checkpoint = str(
+            backbone_file(teacher_of(job), size, work_dir))
     file = backbone_file(job, size, work_dir)
     cfg.train_dataloader.dataset.dataset.data_root = str(work_dir / 'data')
-    train(cfg, job, file.parent, epochs, size.batch_size, num_workers)
+    train(cfg, job, file.parent, epochs, size.batch_size)
     return file
 
 
@@ -102,7 +112,7 @@ def backbone_file(job: Job, size: Size, work_dir: Path) -> Path:
 
 
 def train(cfg: Config, job: Job, folder: Path, epochs: int, batch_size: int,
-          num_workers: int) -> Runner:
+          num_workers: int = 0) -> Runner:
     """Run a config of the study to its end, from where it stands; returns the runner."""
     cfg.work_dir = str(folder)
     cfg.experiment_name = f'{job.name}_{folder.name}'  # mmengine's loggers go by it
@@ -110,13 +120,12 @@ def train(cfg: Config, job: Job, folder: Path, epochs: int, batch_size: int,
     cfg.randomness.seed = job.seed
     cfg.train_cfg.max_epochs = cfg.param_scheduler[0].end = epochs
     cfg.auto_scale_lr.enable = False  # one rate for every size of the study
-    # one halfway, to go on from: each formats the config's text, which takes longer than weights
-    cfg.default_hooks.checkpoint.update(interval=-(-epochs // 2), max_keep_ckpts=1)
+    # some to go on from: each formats the config's text, which takes longer than weights
+    cfg.default_hooks.checkpoint.update(interval=min(-(-epochs // 2), 5), max_keep_ckpts=1)
     cfg.default_hooks.logger.interval = 10
-    for loader in (cfg.train_dataloader, cfg.get('val_dataloader')):
-        if loader is not None:
-            loader.update(batch_size=batch_size, num_workers=num_workers,
-                          persistent_workers=num_workers > 0, pin_memory=get_device() != 'cpu')
+    cfg.train_dataloader.batch_size = batch_size
+    if cfg.get('val_dataloader'):  # images to train on are in memory
+        cfg.val_dataloader.num_workers = num_workers
     runner = RUNNERS.build(cfg)
     runner.train()
     return runner
@@ -135,9 +144,7 @@ def frozen_scores(job: Job, checkpoint: Optional[Path], configs: Path, work_dir:
     init_default_scope('mmpretrain')
     cfg = Config.fromfile(configs / f'finetune_{job.network}-micro.py')
     backbone = start_of(cfg, job, checkpoint)
-    norm = dict(cfg.data_preprocessor, type='SelfSupDataPreprocessor')
-    norm.pop('num_classes')
-    preprocessor = MODELS.build(norm).to(get_device())
+    preprocessor = MODELS.build(cfg.data_preprocessor).to(get_device())
     (bank, bank_labels), (queries, labels) = (
         extract_features(backbone, preprocessor, labelled_folder(
             str(work_dir / 'data'), part, IMAGE_SIZE, num_workers=num_workers))

@@ -17,6 +17,7 @@ from tests import tiny
 OURS = sorted(path.relative_to(tiny.CONFIGS).as_posix() for folder in ('pretrain', 'study')
               for path in (tiny.CONFIGS / folder).rglob('*.py') if '_base_' not in path.parts)
 MIMCO, STUDY = 'pretrain/mimco_swin-t.py', 'study/moby_swin-micro.py'
+TEACHER = 'pretrain/teachers/moby_swin-t.py'
 COLLATE = 'train_dataloader.collate_fn.type'
 
 
@@ -39,12 +40,16 @@ def test_configs_of_ours__fit(name):
 @pytest.mark.parametrize('name, options, parts', [
     (STUDY, {COLLATE: 'collate_coded'},
      ['PackCodedInputs at the end of `train_dataloader.dataset.dataset.pipeline` (it is PackI',
-      '`data_preprocessor.type` DecodingDataPreprocessor (it is SelfSupDataPreprocessor)']),
+      '`data_preprocessor.type` DecodingDataPreprocessor (it is ViewDataPreprocessor)']),
     (MIMCO, {COLLATE: 'default_collate'},
      [f'`{COLLATE}` collate_decoded or collate_coded (it is default_collate)']),
     (MIMCO, {'data_preprocessor.type': 'mmpretrain.MimCoDataPreprocessor'},
      ['`data_preprocessor.type` DecodingDataPreprocessor (it is mmpretrain.MimCoDataPrepro']),
     (STUDY, {COLLATE: 'pseudo_collate'}, [f'`{COLLATE}` is pseudo_collate', 'default_collate']),
+    (STUDY, {'data_preprocessor.type': 'MimCoDataPreprocessor'},
+     ['is ImagesInMemory and', 'is MimCoDataPreprocessor', 'Set them to']),
+    (TEACHER, {'train_dataloader.dataset.type': 'ImagesInMemory'},
+     ['is ImagesInMemory and', 'is SelfSupDataPreprocessor', 'Set them to']),
     ('pretrain/baselines/simmim_swin-t.py', {'data_preprocessor.send_samples': False},
      ['set `data_preprocessor.send_samples=True`']),
 ])
@@ -56,8 +61,8 @@ def test_other_parts__are_refused_by_their_keys(name, options, parts):
 @pytest.mark.parametrize('name, options', [
     (MIMCO, {COLLATE: 'collate_coded'}),
     ('pretrain/baselines/simmim_vit-b.py', {COLLATE: 'collate_coded'}),
-    (STUDY, {'data_preprocessor.type': 'MimCoDataPreprocessor'}),
-    (STUDY, {COLLATE: 'default_collate', 'data_preprocessor.type': 'DecodingDataPreprocessor'}),
+    (TEACHER, {'data_preprocessor.type': 'MimCoDataPreprocessor'}),
+    (TEACHER, {COLLATE: 'default_collate', 'data_preprocessor.type': 'DecodingDataPreprocessor'}),
 ])
 def test_other_parts__that_fit_are_taken(name, options):
     assert refused(name, options) == ''

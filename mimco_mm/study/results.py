@@ -1,0 +1,27 @@
+import json
+import os
+from pathlib import Path
+from typing import List
+
+from ..analysis import read_json
+from .plan import Size
+
+
+def write_results(work_dir: Path, size: Size) -> List[dict]:
+    """Gather the results of all jobs that are done into work_dir/results.json, one a line.
+
+    Args:
+        work_dir: see ``run_job``.
+        size: of the jobs.
+
+    Returns:
+        the results, see ``run_job``.
+    """
+    found = [read_json(file) for file in sorted(work_dir.glob('*_seed-*/results.json'))]
+    lines = ',\n'.join(f'  {json.dumps(result)}' for result in found)
+    partial = work_dir / 'results.json.partial'
+    partial.write_text(f'{{\n "size": {json.dumps(size._asdict())},\n "seconds": '
+                       f'{sum(sum(result["seconds"].values()) for result in found):.0f},\n'
+                       f' "jobs": [\n{lines}\n ]\n}}\n')
+    os.replace(partial, work_dir / 'results.json')
+    return found
