@@ -133,14 +133,15 @@ def run_all(args: argparse.Namespace, rows: list) -> tuple[list[dict], list[str]
 
 
 def report(args: argparse.Namespace, results: list[dict], seconds: float) -> None:
+    from mimco_mm.checkpoints import write_text
     from mimco_mm.study import SIZES, as_markdown, compare, plot_order, plot_scores
     results = sorted(results, key=lambda r: (r['network'], r['row'], r['seed']))
     outcomes = compare(results, args.networks)
     text = as_markdown(results, outcomes, SIZES[args.size])
-    (args.work_dir / 'results.json').write_text(json.dumps(
+    write_text(args.work_dir / 'results.json', json.dumps(
         dict(size=SIZES[args.size]._asdict(), seconds=round(seconds), jobs=results), indent=1)
         + '\n')
-    (args.work_dir / 'study.md').write_text(text)
+    write_text(args.work_dir / 'study.md', text)
     plot_scores(results).savefig(args.work_dir / 'scores.png', dpi=120)
     if outcomes:
         plot_order(outcomes).savefig(args.work_dir / 'order.png', dpi=120)

@@ -89,6 +89,7 @@ def main() -> None:
         Request,
         check_all,
         errors_told,
+        is_finished,
         launch,
         needs_launcher,
         requested_config,
@@ -99,7 +100,10 @@ def main() -> None:
     request = Request(**options, shortcuts={name: getattr(args, name) for name in SHORTCUTS})
     with errors_told():
         if args.launcher == 'none' and needs_launcher(args.gpus):
-            check_all(requested_config(request))
+            cfg = requested_config(request)
+            if is_finished(cfg):
+                return
+            check_all(cfg)
             launch(args.gpus, __file__, [*sys.argv[1:], '--launcher', 'pytorch'])
         else:
             train(request)

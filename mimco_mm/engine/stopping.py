@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Sequence
 
-import torch
 from torch import nn
 
+from ..checkpoints import write_whole
+from ..checkpoints.backbone_file import size_of, torch_file
 from ..errors import UserError
 from ..models.utils import batch_masks
 from ..names import printable
@@ -54,8 +55,11 @@ def stop_training(runner, kind: str, what: str, details: Sequence[str], mends: S
 
 def save_batch(runner, batch: dict, what: str, file: Path) -> None:
     model = getattr(runner.model, 'module', runner.model)
-    torch.save(batch_contents(model, batch, iteration=runner.iter + 1, epoch=runner.epoch + 1,
-                              rank=runner.rank, reason=what), file)
+    content = batch_contents(model, batch, iteration=runner.iter + 1, epoch=runner.epoch + 1,
+                             rank=runner.rank, reason=what)
+    inputs = content['inputs']
+    write_whole({file: torch_file(content)}, size_of(dict(enumerate(
+        inputs if isinstance(inputs, list) else [inputs]))))
 
 
 def last_checkpoint(work_dir: str) -> str:

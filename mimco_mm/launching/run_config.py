@@ -7,6 +7,8 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence
 import torch
 from mmengine.config import Config, ConfigDict
 
+from ..checkpoints import traces_of_a_run
+from ..engine import checkpoint_folders
 from ..errors import ConfigError
 from ..options import apply_options, apply_shortcuts, load_config
 
@@ -107,7 +109,7 @@ def set_start(cfg: Config, resume: Optional[str]) -> None:
     cfg.resume = True
     if resume != 'auto':
         cfg.load_from = resume
-    elif (Path(cfg.work_dir) / 'last_checkpoint').is_file():
+    elif traces_of_a_run(checkpoint_folders(cfg)):
         cfg.load_from = None
     elif cfg.get('load_from'):
         cfg.resume = False  # the first start of a run that begins from other weights
