@@ -45,8 +45,8 @@ def find_resumable(source: Union[str, Path], *others: Union[str, Path]) -> Optio
         None where there is no checkpoint at all, so that the run has to begin.
 
     Raises:
-        CheckpointError: a file that no run can go on from, or checkpoints of which none is readable;
-            the message says why of each.
+        CheckpointError: a file that no run can go on from, or checkpoints of which none can be
+            read; the message says why of each.
     """
     if '://' in str(source):
         raise CheckpointError(f'--resume expects a file or folder of this machine, got {source}: '

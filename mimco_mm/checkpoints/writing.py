@@ -127,8 +127,8 @@ def complaint(file: Path, size: int, error: Exception) -> str:
         error = error.__context__
     mend = MENDS.get(getattr(error, 'errno', None))
     if mend:
-        return (f'{file} cannot be written: {mend.format(size=f"{size / 1e6:.1f} MB")}, or give a '
-                'place on another disk.')
+        return (f'{file} cannot be written ({error.strerror}): '
+                f'{mend.format(size=f"{size / 1e6:.1f} MB")}, or give a place on another disk.')
     reason = getattr(error, 'strerror', None) or str(error)
     return (f'{file} cannot be written ({reason}); it takes {size / 1e6:.1f} MB. Check the '
             f'rights to {folder}, its quota and its disk, or give another place.')

@@ -6,6 +6,8 @@ of the old schedule. Here what the config says is written into what is about to 
 
 import inspect
 import warnings
+from copy import copy
+from types import SimpleNamespace
 from typing import Any, Dict, List, Optional, Sequence
 
 from mmengine.optim.scheduler import _ParamScheduler
@@ -79,14 +81,31 @@ def reschedule(runner, checkpoint: dict) -> Optional[str]:
             f'was {was:.4g}.')
 
 
+def last_rate(runner) -> Optional[float]:
+    """The learning rate of the run's last step, of the first group, by what its schedulers are."""
+    optimizer = runner.optim_wrapper.optimizer
+    group = {key: value for key, value in optimizer.param_groups[0].items() if key != 'params'}
+    alone = SimpleNamespace(param_groups=[group], step=optimizer.step, _global_step=0)
+    schedulers = []
+    for scheduler in runner.param_schedulers or []:
+        if scheduler.param_name == 'lr':
+            one = copy(scheduler)
+            one.optimizer, one.base_values = alone, scheduler.base_values[:1]
+            schedulers.append(one)
+    is_by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
+    replay(schedulers, runner.max_iters - 1, runner.max_epochs if is_by_epoch else 0,
+           len(runner.train_dataloader), runner.iter)
+    return group['lr'] if schedulers else None
+
+
 def replay(schedulers: Sequence[_ParamScheduler], iterations: int, epochs: int,
-           epoch_length: int) -> None:
-    """Step new schedulers as ParamSchedulerHook has in the part of the run that is over."""
+           epoch_length: int, done: int = 0) -> None:
+    """Step schedulers as ParamSchedulerHook does, from iteration ``done`` on."""
     each_iteration = [one for one in schedulers if not one.by_epoch]
     each_epoch = [one for one in schedulers if one.by_epoch]
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # that no optimizer steps in between
-        for iteration in range(1, iterations + 1):
+        for iteration in range(done + 1, iterations + 1):
             for one in each_iteration:
                 one.step()
             if iteration % epoch_length == 0 and iteration // epoch_length <= epochs:

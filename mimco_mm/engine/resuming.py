@@ -1,7 +1,8 @@
 """From which checkpoint a config's run goes on, and whether anything is left to do."""
 
+from contextlib import suppress
 from pathlib import Path
-from typing import List, Optional
+from typing import Iterator, List, Optional
 
 from mmengine.config import Config
 
@@ -33,6 +34,15 @@ def run_to_resume(cfg: Config) -> Optional[Resumable]:
                           f'`train_cfg`) says {length(cfg)}. Take an earlier checkpoint by '
                           '--resume FILE, or more epochs.')
     return found
+
+
+def further_on(cfg: Config, chosen: Resumable) -> Iterator[str]:
+    """Say of a run that was set back on purpose what a later ``--resume`` alone would take."""
+    with suppress(CheckpointError):
+        newest = find_resumable(*checkpoint_folders(cfg))
+        if newest and newest.iter > chosen.iter:
+            yield (f'{newest} lies in the work dir, and --resume alone takes it until this run is '
+                   'further: remove what is not to be gone on with.')
 
 
 def checkpoint_folders(cfg: Config) -> List[Path]:

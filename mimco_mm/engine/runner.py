@@ -25,7 +25,7 @@ from ..version import __version__
 from .batch_statistics import guard_batch_norms
 from .hooks import ProgressBarHook
 from .quiet_log import is_wanted
-from .resuming import run_to_resume, what_is_safe
+from .resuming import further_on, run_to_resume, what_is_safe
 from .sharding import check_shardable, gathered_states, shard
 from .start_check import check_parts
 
@@ -140,6 +140,9 @@ class PretrainRunner(Runner):
         for line in found.skipped:
             self.logger.warning(f'Skipped {printable(line)}')
         self.logger.info(f'Going on from {found}.')
+        if self._load_from:
+            for line in further_on(self.cfg, found):
+                self.logger.warning(line)
         self._load_from = str(found.file)
 
     def save_checkpoint(self, out_dir: str, filename: str, file_client_args: Optional[Dict] = None,

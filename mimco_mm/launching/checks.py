@@ -38,7 +38,7 @@ def check_work_dir(work_dir: Path) -> None:
     place = next(path for path in (work_dir, *work_dir.absolute().parents) if path.exists())
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         raise ConfigError(f'{work_dir} cannot hold the results: {place} is no folder that can be '
-                          'written to. Choose another --work-dir.')
+                          'written to. Choose another --work-dir, or change its rights.')
 
 
 def check_sizes(cfg: Config) -> None:

@@ -43,7 +43,9 @@ def dry_run(cfg: Config, build_runner) -> None:
         if hook['type'] == 'PretrainSummaryHook':
             hook['work_dir'] = cfg.work_dir
     found = run_to_resume(cfg)
-    cfg.resume, cfg.load_from = found is not None, str(found.file) if found else cfg.get('load_from')
+    cfg.resume = found is not None
+    if found:
+        cfg.load_from = str(found.file)
     with tempfile.TemporaryDirectory() as folder:
         cfg.work_dir = folder
         runner = build_runner(cfg)

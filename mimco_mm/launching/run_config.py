@@ -31,7 +31,7 @@ class Request(NamedTuple):
     Attributes:
         config: name or path of the config file, see ``options.find_config``.
         work_dir: folder of logs and checkpoints; the config's, or work_dirs/CONFIG_NAME.
-        resume: 'auto' for the newest checkpoint of the work dir, or the path of one, or of a folder.
+        resume: 'auto' for the newest checkpoint of the work dir, or the path of a file or folder.
         amp: 'bf16', 'fp16' or 'off'; the config's by default.
         validate: whether there is validation between epochs.
         scale_lr: scale the learning rate by the batch, where the config has it switched off.

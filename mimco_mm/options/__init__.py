@@ -7,4 +7,5 @@ from .shortcuts import EPOCHS_KEYS, SHORTCUTS, apply_shortcuts
 from .values import as_option
 
 __all__ = ['CONFIGS', 'EPOCHS_KEYS', 'KNN', 'RETRIEVAL', 'SHORTCUTS', 'apply_options',
-           'apply_shortcuts', 'as_option', 'check_config', 'find_config', 'load_config', 'set_option']
+           'apply_shortcuts', 'as_option', 'check_config', 'find_config', 'load_config',
+           'set_option']

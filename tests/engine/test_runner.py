@@ -75,7 +75,7 @@ def test_summary__says_batch_rate_warmup_teacher_and_frozen(paths, caplog):
                  'effective batch 8 = 1 ranks x 4 images x 2 accumulated; 2 iterations',
                  'masks 60 %: 10 of 16 units of 8 px',
                  f'learning rate {4e-3 * 8 / 2048:.4g} (scaled from one for a batch of 2048)',
-                 'warm-up 2 iterations, schedule to epoch 2\n', f'results in {folders["work_dir"]}',
+                 'warm-up 2 iterations, schedule to epoch 2; last step at 2.365e-06\n', f'results in {folders["work_dir"]}',
                  'teacher.pth (sha256', '37 tensors matched, 0 missing', 'frozen, in eval mode',
                  'momentum_patch_neck', 'momentum_image_neck'):
         assert part in summary, (part, summary)

@@ -26,7 +26,8 @@ class RunIdentityHook(Hook):
 
     Args:
         force_change: keys, or parts of the config around them, that are meant to differ from the
-            checkpoint's, and must; the run goes on by what they are now (``--force-change``).
+            checkpoint's, and must; the run goes on by what they are now (``--force-change``). The
+            checkpoints tell that they were, so that the same command goes on again.
         expected: patterns of keys that may differ besides: those of an option that was given.
     """
 
@@ -35,9 +36,10 @@ class RunIdentityHook(Hook):
     def __init__(self, force_change: Sequence[str] = (), expected: Sequence[str] = ()) -> None:
         self.force_change = list(force_change)
         self.expected = list(expected)
+        self.changed: List[str] = []  # what was forced in this run, now or before
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        checkpoint['meta']['run_identity'] = identity_of(runner)
+        checkpoint['meta']['run_identity'] = dict(identity_of(runner), changed=self.changed)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         if not runner._resume:
@@ -46,8 +48,9 @@ class RunIdentityHook(Hook):
         found = differences(saved, here)
         if 'config' not in saved:  # of an older version: what schedule and optimizer tell
             found += changed_settings(runner, checkpoint)
-        unfit = shortened(misfits(runner, checkpoint))
-        self.check(found, unfit)
+        self.changed = list(saved.get('changed', ()))
+        self.check(found, shortened(misfits(runner, checkpoint)))
+        self.changed += [key for key in self.force_change if key not in self.changed]
         for one in found:
             runner.logger.warning(f'Changed on resume: {one}')
         self.apply(runner, checkpoint, saved, here)
@@ -55,12 +58,12 @@ class RunIdentityHook(Hook):
     def check(self, found: List[Difference], unfit: List[str]) -> None:
         """Raise ConfigError for what is not meant, and for what cannot be."""
         useless = [key for key in self.force_change
-                   if not any(covers(one.key, [key]) for one in found)]
+                   if key not in self.changed and not any(covers(one.key, [key]) for one in found)]
         if useless:
-            raise ConfigError(
+            raise ConfigError('\n  '.join([
                 f'--force-change {" ".join(useless)}: this is what it was, or no key that is '
-                'compared. ' + ('What differs:\n  ' + '\n  '.join(shortened(
-                    [str(one) for one in found], SHOWN)) if found else 'Nothing differs.'))
+                f'compared. What differs:{"" if found else " nothing."}',
+                *shortened([str(one) for one in found], SHOWN)]))
         unmeant = [one for one in found if not covers(one.key, self.force_change)
                    and not any(fnmatch(one.key, pattern) for pattern in self.expected)]
         told = shortened([str(one) for one in unmeant], SHOWN)
