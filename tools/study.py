@@ -141,6 +141,7 @@ def train_all(args: argparse.Namespace, size, waiting: list) -> list[str]:
 
 def report(args: argparse.Namespace, size) -> None:
     """Tables and plots of all jobs of the folder that are done."""
+    from mimco_mm.checkpoints import write_text
     from mimco_mm.study import (
         LENGTH_ROWS,
         NETWORKS,
@@ -159,7 +160,7 @@ def report(args: argparse.Namespace, size) -> None:
     outcomes = compare(rows, [network for network in NETWORKS
                               if any(r['network'] == network for r in rows)])
     text = as_markdown(rows, outcomes, size)
-    (args.work_dir / 'study.md').write_text(text)
+    write_text(args.work_dir / 'study.md', text)
     plot_scores(rows).savefig(args.work_dir / 'scores.png', dpi=120)
     if outcomes:
         plot_order(outcomes).savefig(args.work_dir / 'order.png', dpi=120)

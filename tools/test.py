@@ -125,8 +125,7 @@ def refusal(path: str, reason: str) -> Exception:
 
 
 def run(args: argparse.Namespace, cfg: Config) -> None:
-    from mimco_mm.checkpoints import read_checkpoint
-    from mimco_mm.checkpoints.download import local_file
+    from mimco_mm.checkpoints import local_file, read_checkpoint, write_text
     from mimco_mm.launching import build_runner
     file = local_file(args.checkpoint)
     content = read_checkpoint(file.path)
@@ -137,7 +136,7 @@ def run(args: argparse.Namespace, cfg: Config) -> None:
     metrics = runner.test()
     if runner.rank == 0:
         out = Path(cfg.work_dir, 'results.json')
-        out.write_text(json.dumps(dict(
+        write_text(out, json.dumps(dict(
             benchmark=Path(args.config).resolve().parent.name,
             config=args.config,
             checkpoint=args.checkpoint,

@@ -27,8 +27,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--work-dir', help='folder of logs and checkpoints (default: '
                                            'work_dir of the config, or work_dirs/CONFIG_NAME)')
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
-                        help='go on from CHECKPOINT, or without one from the latest in the work '
-                             'dir (from the beginning if it holds none)')
+                        help='go on from CHECKPOINT, a file or a folder; without one from the '
+                             'newest in the work dir (from the beginning if it holds none)')
+    parser.add_argument('--force-change', nargs='+', action='extend', default=[], metavar='KEY',
+                        help='with --resume: go on although these keys are not what they were, '
+                             'such as optim_wrapper.clip_grad.max_norm; the error that refuses a '
+                             'change names them')
     add_shortcuts(parser)
     parser.add_argument('--dry-run', action='store_true',
                         help='build and check everything, say what would run, where its results '
@@ -89,6 +93,7 @@ def main() -> None:
         Request,
         check_all,
         errors_told,
+        is_finished,
         launch,
         needs_launcher,
         requested_config,
@@ -99,7 +104,10 @@ def main() -> None:
     request = Request(**options, shortcuts={name: getattr(args, name) for name in SHORTCUTS})
     with errors_told():
         if args.launcher == 'none' and needs_launcher(args.gpus):
-            check_all(requested_config(request))
+            cfg = requested_config(request)
+            if is_finished(cfg):
+                return
+            check_all(cfg)
             launch(args.gpus, __file__, [*sys.argv[1:], '--launcher', 'pytorch'])
         else:
             train(request)

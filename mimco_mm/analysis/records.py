@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Optional, Sequence
 import torch
 from mmengine.config import Config
 
+from ..checkpoints import write_text
 from ..errors import UserError
 from ..names import printable
 from ..version import __version__
@@ -24,9 +25,7 @@ class RecordError(UserError, RuntimeError):
 
 def write_json(file: Path, content: Any) -> None:
     """Write a JSON file, which is there as a whole or not at all."""
-    partial = file.with_name(f'{file.name}.partial')
-    partial.write_text(json.dumps(content, indent=2, default=str) + '\n')
-    os.replace(partial, file)
+    write_text(file, json.dumps(content, indent=2, default=str) + '\n')
 
 
 def read_json(file: Path) -> dict:
@@ -54,7 +53,7 @@ def stored_record(file: Path, identity: dict, mend: str) -> Optional[dict]:
     """
     if not file.is_file():
         beside = list(file.parent.iterdir()) if file.parent.is_dir() else []
-        if any(path.name != f'{file.name}.partial' for path in beside):
+        if any(path.suffix != '.partial' for path in beside):
             raise RecordError(f'{file.parent} holds files, and no {file.name} that says what they '
                               f'are of. {mend}')
         return None

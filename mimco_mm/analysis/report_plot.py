@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from ..checkpoints import write_text
 from .report import Line, as_markdown, lines_of, run_labels
 from .results import read_results, read_run
 
@@ -31,7 +32,7 @@ def write_report(work_dirs: Sequence[Path], out: Path) -> str:
     results = [read_results(folder) for folder in work_dirs]
     text = '\n'.join(map(as_markdown, runs, results))
     out.mkdir(parents=True, exist_ok=True)
-    (out / 'report.md').write_text(text)
+    write_text(out / 'report.md', text)
     groups = list(zip(run_labels(runs, work_dirs), map(lines_of, runs, results)))
     plot_report(groups).savefig(out / 'report.png', dpi=150)
     return f'{text}\n{out / "report.md"}, {out / "report.png"}'

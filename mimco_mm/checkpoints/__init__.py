@@ -9,9 +9,13 @@ from .loading import load_backbone
 from .networks import network_config, timm_call
 from .reading import read_checkpoint
 from .report import LoadReport
+from .resumable import Resumable, find_resumable, traces_of_a_run
+from .whole_backend import WHOLE
+from .writing import remove_abandoned, write_text, write_whole
 
 __all__ = [
-    'TARGETS', 'CheckpointError', 'LoadReport', 'describe', 'heads_of', 'load_backbone',
-    'local_file', 'network_config', 'network_name', 'prepare_export', 'read_checkpoint',
-    'save_backbone', 'sha256_of', 'timm_call'
+    'TARGETS', 'WHOLE', 'CheckpointError', 'LoadReport', 'Resumable', 'describe', 'find_resumable',
+    'heads_of', 'load_backbone', 'local_file', 'network_config', 'network_name', 'prepare_export',
+    'read_checkpoint', 'remove_abandoned', 'save_backbone', 'sha256_of', 'timm_call',
+    'traces_of_a_run', 'write_text', 'write_whole'
 ]

@@ -1,3 +1,4 @@
+import hashlib
 import logging
 from typing import List, Optional, Sequence, Tuple, Union
 
@@ -21,6 +22,7 @@ class ImageFolder(CustomDataset):
 
     Attributes:
         ignored: what the listing has left out (``Ignored``); None with ``ann_file``, a list.
+        images_sha256: hash of the images' names and labels, in order, wherever the folder lies.
 
     Args:
         extensions: endings of images, in small letters.
@@ -29,10 +31,12 @@ class ImageFolder(CustomDataset):
 
     def __init__(self, *args, extensions: Sequence[str] = SUFFIXES, **kwargs) -> None:
         self.ignored: Optional[Ignored] = None
+        self.images_sha256: Optional[str] = None
         super().__init__(*args, extensions=extensions, **kwargs)
 
     def load_data_list(self) -> List[dict]:
         samples = super().load_data_list()
+        self.images_sha256 = names_sha256(samples, self.img_prefix)
         if self.with_label and len(samples) > 1 and self.one_label(samples):
             self.warn(f'All {len(samples)} images of {self.ann_file or self.img_prefix} have one '
                       f'label, {samples[0]["gt_label"]}.')
@@ -73,3 +77,11 @@ class ImageFolder(CustomDataset):
     @staticmethod
     def warn(message: str) -> None:
         print_log(message, 'current', logging.WARNING)
+
+
+def names_sha256(samples: List[dict], folder: str) -> str:
+    """Hash of the samples' paths in a folder, and of their labels."""
+    start = f'{folder.rstrip("/")}/'
+    names = '\0'.join(f'{sample["img_path"].removeprefix(start)}\0{sample.get("gt_label", "")}'
+                      for sample in samples)
+    return hashlib.sha256(names.encode(errors='surrogateescape')).hexdigest()

@@ -46,6 +46,11 @@ class ResilientDataset:
         """What the listing of the images has left out; None of a dataset that lists none."""
         return getattr(self.dataset, 'ignored', None)
 
+    @property
+    def images_sha256(self) -> Optional[str]:
+        """Hash of the images' names; None of a dataset that does not tell."""
+        return getattr(self.dataset, 'images_sha256', None)
+
     def full_init(self) -> None:
         self.dataset.full_init()
 

@@ -2,25 +2,30 @@ import platform
 import sys
 import warnings
 from importlib import import_module
+from pathlib import Path
 from typing import Dict, Optional, Union
 
 import torch
 import torch.distributed as dist
 from mmengine.device import get_device
+from mmengine.hooks import CheckpointHook
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop, Runner
-from mmpretrain.registry import RUNNERS
+from mmpretrain.registry import HOOKS, RUNNERS
 from torch import nn
 
+from ..checkpoints import WHOLE, CheckpointError, remove_abandoned
 from ..errors import ConfigError
 from ..models.acceleration import accelerate, compile_blocks
 from ..models.utils import convert_sync_batchnorm_to_cpu
+from ..names import printable
 from ..version import __version__
 from .batch_statistics import guard_batch_norms
 from .hooks import ProgressBarHook
 from .quiet_log import is_wanted
+from .resuming import further_on, run_to_resume, what_is_safe
 from .sharding import check_shardable, gathered_states, shard
 from .start_check import check_parts
 
@@ -33,12 +38,21 @@ class PretrainRunner(Runner):
     - Layers are exchanged for faster ones that compute the same (``accelerate=False``: they stay).
     - ``compile_blocks=True`` has torch.compile work on each block of the networks.
     - Several processes train on CPUs, over gloo.
+    - Checkpoints are written as a whole; ``resume`` takes the newest that can be read.
     - ``fsdp=True`` in the config shards parameters, gradients and optimizer state over the
       processes. Checkpoints are read before, and written whole: they are those of any run.
     - A training set smaller than one batch is an error, not a run of no steps; so are parts of the
       config that do not fit each other or the machine (``check_parts``).
     - The log says what a user needs to know; a terminal shows a bar with the time left.
     """
+
+    def register_default_hooks(self, hooks: Optional[Dict] = None) -> None:
+        """Register them, in place of mmengine's CheckpointHook the one that loses nothing."""
+        own = (hooks or {}).get('checkpoint', {})
+        if isinstance(own, dict) and HOOKS.get(own.get('type', 'CheckpointHook')) is CheckpointHook:
+            own = {'interval': 1, **own, 'type': 'mmpretrain.WholeCheckpointHook'}
+            hooks = {**(hooks or {}), 'checkpoint': own}
+        super().register_default_hooks(hooks)
 
     def setup_env(self, env_cfg: Dict) -> None:
         """Start gloo where there is no accelerator: mmengine's launcher wants a CUDA device."""
@@ -106,14 +120,42 @@ class PretrainRunner(Runner):
 
     def load_or_resume(self) -> None:
         """Read the checkpoint, if there is one; only then shard what it was read into."""
+        if self.rank == 0:
+            for name in remove_abandoned(Path(self.work_dir)):
+                self.logger.info(f'Removed {name}, which a killed process had begun to write.')
+        if self._resume and not self._has_loaded:
+            self.choose_checkpoint()
         super().load_or_resume()
         if self.sharded and isinstance(self.optim_wrapper, OptimWrapper):
             shard(self.model, self.optim_wrapper)
 
-    def save_checkpoint(self, *args, **kwargs) -> None:
-        """Let rank 0 write the checkpoint, of whole tensors."""
+    def choose_checkpoint(self) -> None:
+        """Decide what ``resume`` goes on from, and say it; mmengine trusts ``last_checkpoint``."""
+        found = run_to_resume(self.cfg)
+        if found is None:
+            self.logger.info(f'There is no checkpoint in {self.work_dir} yet: the run starts from '
+                             'the beginning.')
+            self._resume = False
+            return
+        for line in found.skipped:
+            self.logger.warning(f'Skipped {printable(line)}')
+        self.logger.info(f'Going on from {found}.')
+        if self._load_from:
+            for line in further_on(self.cfg, found):
+                self.logger.warning(line)
+        self._load_from = str(found.file)
+
+    def save_checkpoint(self, out_dir: str, filename: str, file_client_args: Optional[Dict] = None,
+                        *args, backend_args: Optional[Dict] = None, **kwargs) -> None:
+        """Let rank 0 write the checkpoint, of whole tensors, as a whole or not at all."""
+        if file_client_args is None and backend_args is None and '://' not in str(out_dir):
+            backend_args = dict(backend=WHOLE)
         with gathered_states(*([self.model, self.optim_wrapper] if self.sharded else [])):
-            super().save_checkpoint(*args, **kwargs)
+            try:
+                super().save_checkpoint(out_dir, filename, file_client_args, *args,
+                                        backend_args=backend_args, **kwargs)
+            except CheckpointError as error:
+                raise CheckpointError(f'{error} {what_is_safe(self.cfg)}') from error
 
     def build_optim_wrapper(self, optim_wrapper) -> OptimWrapper:
         """Build it; its log has the one learning rate that there is, where all groups share it.

@@ -21,6 +21,7 @@ from ..models import (
 )
 from ..names import printable
 
+WARM_UPS = ('LinearLR', 'ConstantLR')
 COLLATE = 'train_dataloader.collate_fn.type'
 
 
@@ -28,10 +29,12 @@ def check_parts(cfg: Config) -> None:
     """Refuse a config whose first step, or first checkpoint, must fail.
 
     Raises:
-        ConfigError: see ``check_work_dir``, ``check_precision`` and ``check_feeding``.
+        ConfigError: see ``check_work_dir``, ``check_precision``, ``check_schedule`` and
+            ``check_feeding``.
     """
     check_work_dir(cfg)
     check_precision(cfg)
+    check_schedule(cfg)
     if cfg.get('default_scope') in (None, 'mmpretrain'):
         check_feeding(cfg)
 
@@ -61,6 +64,40 @@ def check_precision(cfg: Config) -> None:
         raise ConfigError(
             '`optim_wrapper.type` is AmpOptimWrapper (`--amp fp16`), which needs a GPU, and there '
             f'is none here, only {get_device()}. Train in float32: `--amp off`.')
+
+
+def check_schedule(cfg: Config) -> None:
+    """Refuse a schedule that ends before the run, which would idle at its last rate.
+
+    A warm-up alone, and a schedule without an end, are left alone, as are ends in another unit than
+    the run's.
+
+    Raises:
+        ConfigError: the message names both keys.
+    """
+    schedulers, loop = cfg.get('param_scheduler') or [], cfg.get('train_cfg') or {}
+    unit = 'max_epochs' if 'max_epochs' in loop else 'max_iters'
+    listed = list(enumerate(schedulers if isinstance(schedulers, list) else [schedulers]))
+    counted = [(index, one) for index, one in listed if isinstance(one, dict)
+               and isinstance(one.get('type'), str)
+               and one.get('by_epoch', True) == (unit == 'max_epochs')]
+    if unit not in loop or all(_name(one['type']).rpartition('.')[2] in WARM_UPS
+                               for _, one in counted):
+        return
+    index, last = max(counted, key=lambda item: _end(item[1]))
+    if _end(last) < loop[unit]:
+        key = 'end' if last.get('end') == _end(last) else 'T_max'
+        name = f'param_scheduler.{index}.{key}' if isinstance(
+            schedulers, list) else f'param_scheduler.{key}'
+        raise ConfigError(
+            f'`{name}`={last[key]} ends the schedule before the run, `train_cfg.{unit}`='
+            f'{loop[unit]}, which would idle at its last rate. '
+            + ('--epochs N sets both.' if unit == 'max_epochs' else 'Set both to the same.'))
+
+
+def _end(scheduler: dict) -> float:
+    end = scheduler.get('end', float('inf'))
+    return min(end, scheduler.get('begin', 0) + scheduler.get('T_max', float('inf')))
 
 
 def check_feeding(cfg: Mapping) -> None:

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Sequence
 
-import torch
 from torch import nn
 
+from ..checkpoints import write_whole
+from ..checkpoints.backbone_file import size_of, torch_file
 from ..errors import UserError
 from ..models.utils import batch_masks
 from ..names import printable
@@ -54,22 +55,25 @@ def stop_training(runner, kind: str, what: str, details: Sequence[str], mends: S
 
 def save_batch(runner, batch: dict, what: str, file: Path) -> None:
     model = getattr(runner.model, 'module', runner.model)
-    torch.save(batch_contents(model, batch, iteration=runner.iter + 1, epoch=runner.epoch + 1,
-                              rank=runner.rank, reason=what), file)
+    content = batch_contents(model, batch, iteration=runner.iter + 1, epoch=runner.epoch + 1,
+                             rank=runner.rank, reason=what)
+    inputs = content['inputs']
+    write_whole({file: torch_file(content)}, size_of(dict(enumerate(
+        inputs if isinstance(inputs, list) else [inputs]))))
 
 
 def last_checkpoint(work_dir: str) -> str:
     """What can be gone on from, and how.
 
-    A resumed run repeats an unbroken one, and takes the learning rate from the checkpoint: it needs
-    a change that a checkpoint does not undo.
+    A resumed run repeats an unbroken one: it needs a change, which has to be meant.
     """
     note = Path(work_dir) / 'last_checkpoint'
     if not note.is_file():
         return 'No checkpoint of this run has been saved yet.'
-    return (f'Last checkpoint: {note.read_text().strip()}. `--resume` repeats the steps after it, '
-            'with its learning rate: change precision or clip_grad with it, or begin a new run '
-            'from its weights, `--work-dir NEW --cfg-options load_from=FILE`.')
+    return (f'Last checkpoint: {note.read_text().strip()}. `--resume` repeats the steps after it: '
+            'change something with it and say so, as `--resume --amp off --force-change '
+            'optim_wrapper`, or begin a new run from its weights, `--work-dir NEW --cfg-options '
+            'load_from=FILE`.')
 
 
 def batch_contents(model: nn.Module, batch: dict, **facts) -> dict:

@@ -12,8 +12,8 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
 
-from ..checkpoints import read_checkpoint
-from ..engine import check_parts
+from ..checkpoints import traces_of_a_run
+from ..engine import check_parts, checkpoint_folders, run_to_resume
 from ..errors import ConfigError
 from ..options.shortcuts import innermost_dataset, transforms
 
@@ -23,20 +23,14 @@ CROPS = ('Crop', 'Resize')  # in the names of transforms whose `scale` is an ima
 def check_start(cfg: Config) -> None:
     """Refuse to start over where that would overwrite a run, or to go on from what is no run."""
     check_work_dir(Path(cfg.work_dir))
-    if not cfg.get('resume'):
-        work_dir = Path(cfg.work_dir)
-        found = [path.name for pattern in ('last_checkpoint', 'epoch_*.pth', 'iter_*.pth')
-                 for path in sorted(work_dir.glob(pattern))]
-        if found:
-            raise ConfigError(
-                f'{work_dir} already holds a run ({found[-1]}). Add --resume to go on with it, or '
-                'start a new one in another folder with --work-dir FOLDER.')
-    elif cfg.get('load_from'):
-        check_checkpoint(cfg.load_from, '--resume')
-    else:
-        note = Path(cfg.work_dir, 'last_checkpoint')
-        if note.is_file():
-            check_checkpoint(note.read_text().strip(), f'{note}, which --resume reads,')
+    if cfg.get('resume'):
+        run_to_resume(cfg)
+        return
+    found = traces_of_a_run(checkpoint_folders(cfg))
+    if found:
+        raise ConfigError(
+            f'{cfg.work_dir} already holds a run ({found[-1].name}). Add --resume to go on with '
+            'it, or start a new one in another folder with --work-dir FOLDER.')
 
 
 def check_work_dir(work_dir: Path) -> None:
@@ -44,21 +38,7 @@ def check_work_dir(work_dir: Path) -> None:
     place = next(path for path in (work_dir, *work_dir.absolute().parents) if path.exists())
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         raise ConfigError(f'{work_dir} cannot hold the results: {place} is no folder that can be '
-                          'written to. Choose another --work-dir.')
-
-
-def check_checkpoint(path: str, who: str) -> None:
-    """Refuse what no run can be resumed from, before anything is built."""
-    if '://' in path:
-        raise ConfigError(f'{who} expects a file of this machine, got {path}: download it first.')
-    if not Path(path).is_file():
-        raise ConfigError(f'{who} expects a checkpoint file, and there is no {path!r}; --resume '
-                          'alone takes the latest of the work dir.')
-    missing = {'state_dict', 'optimizer', 'message_hub', 'meta'} - read_checkpoint(path).keys()
-    if missing:
-        raise ConfigError(f'{path} has no {", ".join(sorted(missing))}: a run goes on from '
-                          'epoch_N.pth or iter_N.pth of its work dir. To begin a new run from its '
-                          'weights: --cfg-options load_from=FILE.')
+                          'written to. Choose another --work-dir, or change its rights.')
 
 
 def check_sizes(cfg: Config) -> None:

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
+from ..engine import run_to_resume
 from ..engine.training_images import first_batch
 
 GIB = 2**30
@@ -41,6 +42,10 @@ def dry_run(cfg: Config, build_runner) -> None:
     for hook in cfg.get('custom_hooks') or []:
         if hook['type'] == 'PretrainSummaryHook':
             hook['work_dir'] = cfg.work_dir
+    found = run_to_resume(cfg)
+    cfg.resume = found is not None
+    if found:
+        cfg.load_from = str(found.file)
     with tempfile.TemporaryDirectory() as folder:
         cfg.work_dir = folder
         runner = build_runner(cfg)

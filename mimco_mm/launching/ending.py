@@ -13,6 +13,7 @@ from typing import Iterator, Optional
 import torch
 from mmengine.logging import MMLogger
 
+from ..checkpoints.writing import MENDS
 from ..errors import UserError
 
 # Where torch's launcher wants to read why one of its processes has ended.
@@ -28,6 +29,7 @@ def errors_told() -> Iterator[None]:
 
     Started by ``processes.launch``, a process leaves message or traceback to it.
     """
+    logging.raiseExceptions = False  # a full disk is told once, not by a traceback a line
     try:
         yield
     except KeyboardInterrupt:
@@ -59,6 +61,10 @@ def message_of(error: BaseException) -> Optional[str]:
     if isinstance(error, torch.OutOfMemoryError):
         return (f'{str(error).splitlines()[0]} Take fewer images at a time, with as many in a '
                 'step: --batch-size and --accumulate.')
+    if isinstance(error, OSError) and error.errno in MENDS:  # of a log, say
+        mend = MENDS[error.errno].format(size='some space')
+        return (f'{error.filename or "A file of the run"} cannot be written ({error.strerror}): '
+                f'{mend}. Then --resume goes on from the last checkpoint.')
     seen = error
     while seen is not None:
         if isinstance(seen, UserError):

@@ -7,8 +7,10 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence
 import torch
 from mmengine.config import Config, ConfigDict
 
+from ..checkpoints import traces_of_a_run
+from ..engine import checkpoint_folders
 from ..errors import ConfigError
-from ..options import apply_options, apply_shortcuts, load_config
+from ..options import EPOCHS_KEYS, apply_options, apply_shortcuts, load_config
 
 OWN_SCOPE = 'mmpretrain'  # of our parts; configs of other libraries name them with it
 # precision -> what replaces type, dtype and loss_scale of the config's optim_wrapper
@@ -29,7 +31,7 @@ class Request(NamedTuple):
     Attributes:
         config: name or path of the config file, see ``options.find_config``.
         work_dir: folder of logs and checkpoints; the config's, or work_dirs/CONFIG_NAME.
-        resume: 'auto' for the latest checkpoint of the work dir, or the path of one.
+        resume: 'auto' for the newest checkpoint of the work dir, or the path of a file or folder.
         amp: 'bf16', 'fp16' or 'off'; the config's by default.
         validate: whether there is validation between epochs.
         scale_lr: scale the learning rate by the batch, where the config has it switched off.
@@ -39,6 +41,7 @@ class Request(NamedTuple):
         dry_run: end before the first step.
         shortcuts: see ``options.SHORTCUTS``.
         cfg_options: KEY=VALUE.
+        force_change: keys that are meant to differ from the checkpoint's, see ``RunIdentityHook``.
     """
 
     config: str
@@ -53,6 +56,7 @@ class Request(NamedTuple):
     dry_run: bool = False
     shortcuts: Dict[str, Any] = {}
     cfg_options: Sequence[str] = ()
+    force_change: Sequence[str] = ()
 
 
 def requested_config(request: Request) -> Config:
@@ -85,6 +89,7 @@ def complete(cfg: Config, request: Request) -> Config:
     cfg.work_dir = request.work_dir or cfg.get('work_dir') or os.path.join(
         'work_dirs', Path(request.config).stem)
     set_start(cfg, request.resume)
+    set_changes(cfg, request)
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if cfg.get(name) is not None:
             complete_dataloader(cfg[name], request.pin_memory, request.persistent_workers,
@@ -107,10 +112,26 @@ def set_start(cfg: Config, resume: Optional[str]) -> None:
     cfg.resume = True
     if resume != 'auto':
         cfg.load_from = resume
-    elif (Path(cfg.work_dir) / 'last_checkpoint').is_file():
+    elif traces_of_a_run(checkpoint_folders(cfg)):
         cfg.load_from = None
     elif cfg.get('load_from'):
         cfg.resume = False  # the first start of a run that begins from other weights
+
+
+def set_changes(cfg: Config, request: Request) -> None:
+    """What may differ from the checkpoint: what is named, and what --epochs is typed for."""
+    hooks = [hook for hook in cfg.get('custom_hooks') or []
+             if hook.get('type', '').rpartition('.')[2] == 'RunIdentityHook']
+    if request.force_change and request.resume is None:
+        raise ConfigError('--force-change is for a run that goes on: give --resume with it.')
+    if request.force_change and not hooks:
+        raise ConfigError('--force-change makes no sense for this config: nothing is compared '
+                          'without RunIdentityHook in `custom_hooks`.')
+    for hook in hooks if request.resume is not None else ():
+        if request.force_change:
+            hook.force_change = list(request.force_change)
+        if request.shortcuts.get('epochs') is not None:
+            hook.expected = list(EPOCHS_KEYS)
 
 
 def scope_of(cfg: Config) -> str:

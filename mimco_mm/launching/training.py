@@ -1,11 +1,13 @@
 """One training, by whatever door it was asked for."""
 
+import os
 from typing import Optional
 
 from mmengine.config import Config
 from mmengine.runner import Runner
 from mmpretrain.registry import RUNNERS
 
+from ..engine import finished
 from ..errors import ConfigError
 from .checks import check_config
 from .dry_run import dry_run
@@ -16,16 +18,28 @@ from .run_config import Request, requested_config
 def train(request: Request) -> Optional[Runner]:
     """Run a training to its end, or, of a dry run, to its first step.
 
+    Of a run that is finished it is said where its files are, and None returned.
+
     Raises:
         UserError: what the user can mend.
     """
     cfg = requested_config(request)
+    if is_finished(cfg):
+        return None
     check_config(cfg)
     if request.dry_run:
         return dry_run(cfg, build_runner)
     runner = build_runner(cfg)
     runner.train()
     return runner
+
+
+def is_finished(cfg: Config) -> bool:
+    """Whether ``--resume`` finds a run at its end, which is then said, by one process."""
+    told = finished(cfg)
+    if told and int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0))) == 0:
+        print(told, flush=True)
+    return told is not None
 
 
 def build_runner(cfg: Config) -> Runner:

@@ -9,6 +9,9 @@ from mmengine.config import Config, ConfigDict
 
 from ..errors import ConfigError
 
+# What --epochs sets of a schedule, which counts in them.
+SPANS = ('begin', 'end', 'T_max', 'warmup', 'milestones')
+EPOCHS_KEYS = ('train_cfg.max_epochs', *(f'param_scheduler*.{key}' for key in SPANS))
 # A folder that holds these holds a part to train on, and others to test on.
 TRAINING, TESTING = 'train', ('val', 'test')
 
@@ -122,7 +125,7 @@ def set_epochs(cfg: Config, epochs: int) -> None:
 def stretch(scheduler: ConfigDict, ratio: float) -> None:
     """Multiply all epochs in a schedule's config."""
     whole = not scheduler.get('convert_to_iter_based')
-    for key in ('begin', 'end', 'T_max', 'warmup', 'milestones'):
+    for key in SPANS:
         if key in scheduler:
             value = scheduler[key]
             scheduler[key] = ([scaled(one, ratio, whole) for one in value]

@@ -171,7 +171,7 @@ def test_run__starts_from_the_file_trains_evaluates_and_resumes(name, state, dat
     trained = dense_sets.digests(runner.model.backbone.state_dict())
 
     cfg.train_cfg.update(max_iters=4, val_interval=4)
-    resumed = dense_sets.run(cfg, resume='auto')
+    resumed = dense_sets.run(cfg, resume='auto', force_change=['train_cfg.max_iters'])
     assert (resumed.first_iter, len(resumed.losses)) == (2, 2)
     assert resumed.start == trained
     assert (tmp_path / 'work' / 'iter_4.pth').is_file()

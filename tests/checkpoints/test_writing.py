@@ -1,15 +1,18 @@
 """Files are written whole or not at all, on a disk that is full too."""
 
 import contextlib
+import errno
+import os
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
-from mimco_mm.checkpoints import TARGETS, CheckpointError, prepare_export, save_backbone
+from mimco_mm.checkpoints import TARGETS, CheckpointError, prepare_export, save_backbone, writing
 from mimco_mm.checkpoints.writing import complaint, write_whole
 
 from .test_exporting import SWIN, student, write_run
@@ -115,3 +118,33 @@ def test_complaint__says_how_much_to_free(tmp_path):
     text = complaint(file, 10**18, OSError(28, 'No space left on device'))
     assert text.startswith(f'{file} cannot be written: it takes 1000000000000.0 MB, and its disk')
     assert 'MB there, or give a place on another disk' in text
+
+
+@pytest.fixture
+def dead() -> int:
+    process = subprocess.Popen([sys.executable, '-c', ''])
+    process.wait()
+    return process.pid
+
+
+def test_remove_abandoned__what_nobody_writes_any_more(tmp_path, dead):
+    old, mine = time.time() - 2 * writing.ABANDONED, os.getppid()
+    for name, modified in ((f'a.pth.{dead}@{writing.HOST}.partial', None),
+                           (f'b.pth.{mine}@{writing.HOST}.partial', old),
+                           ('c.pth.7@another.partial', None), ('d.pth.7@another.partial', old),
+                           ('e.pth.partial', old), ('epoch_1.pth', old)):
+        (tmp_path / name).touch()
+        if modified:
+            os.utime(tmp_path / name, (modified, modified))
+    assert writing.remove_abandoned(tmp_path) == [
+        f'a.pth.{dead}@{writing.HOST}.partial', 'd.pth.7@another.partial']
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+@pytest.mark.parametrize('code, told', [
+    (errno.ENOSPC, 'its disk is full: free 0.0 MB there, or'),
+    (errno.EDQUOT, 'your quota there is used up: remove 0.0 MB of your files there, or'),
+    (errno.EROFS, 'its disk is read-only')])
+def test_complaint__says_what_to_do(tmp_path, code, told):
+    text = complaint(tmp_path / 'out.pth', 9, OSError(code, os.strerror(code)))
+    assert f'out.pth cannot be written ({os.strerror(code)}): {told}' in text

@@ -1,4 +1,5 @@
 import logging
+import math
 
 import pytest
 import torch
@@ -71,11 +72,13 @@ def test_summary__says_batch_rate_warmup_teacher_and_frozen(paths, caplog):
         runner.train()
     summary = next(r.getMessage() for r in caplog.records
                    if r.getMessage().startswith('Pre-training summary'))
+    last = 4e-3 * 8 / 2048 * (0.01 + 0.99 * (1 + math.cos(math.pi * 3 / 4)) / 2)
     for part in ('images/train: 8 images', '1 x cpu, float32',
                  'effective batch 8 = 1 ranks x 4 images x 2 accumulated; 2 iterations',
                  'masks 60 %: 10 of 16 units of 8 px',
                  f'learning rate {4e-3 * 8 / 2048:.4g} (scaled from one for a batch of 2048)',
-                 'warm-up 2 iterations, schedule to epoch 2\n', f'results in {folders["work_dir"]}',
+                 f'warm-up 2 iterations, schedule to epoch 2; last step at {last:.4g}\n',
+                 f'results in {folders["work_dir"]}',
                  'teacher.pth (sha256', '37 tensors matched, 0 missing', 'frozen, in eval mode',
                  'momentum_patch_neck', 'momentum_image_neck'):
         assert part in summary, (part, summary)

@@ -121,10 +121,8 @@ class TestCheckStart:
         (tmp_path / name).touch()
         with pytest.raises(ConfigError, match=f'(?s){name}.*--resume.*--work-dir'):
             check_start(merged(work_dir=str(tmp_path)))
-        if name == 'last_checkpoint':  # of nothing
-            with pytest.raises(ConfigError, match='last_checkpoint, which --resume reads'):
-                check_start(merged(work_dir=str(tmp_path), resume='auto'))
-        else:
+        with pytest.raises(CheckpointError, match=f'(?s){name}.*to begin the run anew|{name}.*'
+                                                  'begins the run anew'):
             check_start(merged(work_dir=str(tmp_path), resume='auto'))
 
     def test_logs_alone_do_not_count(self, tmp_path):
@@ -134,11 +132,11 @@ class TestCheckStart:
     def test_resume_from_what_is_no_run(self, tmp_path):
         torch.save(dict(state_dict={}, meta={}), tmp_path / 'backbone_epoch_1.pth')
         (tmp_path / 'cut.pth').write_bytes(b'PK\x03\x04')
-        with pytest.raises(ConfigError, match='has no message_hub, optimizer: a run goes on from'):
+        with pytest.raises(CheckpointError, match='has no optimizer, message_hub: a run goes on'):
             check_start(merged(resume=str(tmp_path / 'backbone_epoch_1.pth')))
         with pytest.raises(CheckpointError, match='cut.pth .4 bytes'):
             check_start(merged(resume=str(tmp_path / 'cut.pth')))
-        with pytest.raises(ConfigError, match='a file of this machine, got http://x/a.pth'):
+        with pytest.raises(CheckpointError, match='of this machine, got http://x/a.pth'):
             check_start(merged(resume='http://x/a.pth'))
 
     @pytest.mark.parametrize('place', ['file', 'file/in it'])
@@ -146,6 +144,15 @@ class TestCheckStart:
         (tmp_path / 'file').touch()
         with pytest.raises(ConfigError, match='file is no folder that can be written to'):
             check_start(merged(work_dir=str(tmp_path / place)))
+
+    def test_resume_from_a_folder_without_checkpoints(self, tmp_path):
+        with pytest.raises(ConfigError, match='has no epoch_N.pth or iter_N.pth; --resume alone'):
+            check_start(merged(resume=str(tmp_path)))
+
+    def test_force_change_is_for_a_run_that_goes_on_and_is_compared(self):
+        for request, told in ((dict(), 'give --resume'), (dict(resume='auto'), 'RunIdentityHook')):
+            with pytest.raises(ConfigError, match=f'--force-change .*{told}'):
+                merged(force_change=['model'], **request)
 
     def test_resume_from_a_missing_file(self, tmp_path):
         with pytest.raises(ConfigError, match='epoch_9.pth'):

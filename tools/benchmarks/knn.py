@@ -116,6 +116,7 @@ def run(args: argparse.Namespace) -> None:
     from mmengine.registry import init_default_scope
 
     import mimco_mm
+    from mimco_mm.checkpoints import write_text
     from mimco_mm.evaluation import join_processes, load_frozen_backbone
     cfg = configured(args)
     init_default_scope(cfg.default_scope)  # where the datasets are registered
@@ -132,7 +133,7 @@ def run(args: argparse.Namespace) -> None:
     out = args.out or Path('work_dirs', 'knn', f'{Path(args.config).stem}_'
                            f'{Path(args.checkpoint).stem}_{report.sha256[:8]}', 'results.json')
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(dict(
+    write_text(out, json.dumps(dict(
         benchmark='knn',
         config=args.config,
         checkpoint=args.checkpoint,

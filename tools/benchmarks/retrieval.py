@@ -135,6 +135,7 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     import mimco_mm
+    from mimco_mm.checkpoints import write_text
     from mimco_mm.evaluation import join_processes, load_frozen_backbone
     cfg = configured(args)
     rank = join_processes()
@@ -149,7 +150,7 @@ def run(args: argparse.Namespace) -> None:
     results = evaluate(cfg, backbone, say)
     if rank != 0:
         return
-    out.write_text(json.dumps(without_nan(dict(
+    write_text(out, json.dumps(without_nan(dict(
         results=results,
         checkpoint=dataclasses.asdict(report),
         config=cfg.to_dict(),

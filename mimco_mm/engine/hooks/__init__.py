@@ -10,9 +10,10 @@ from .nan_guard_hook import NaNGuardHook
 from .progress_bar_hook import ProgressBarHook
 from .run_identity_hook import RunIdentityHook
 from .summary_hook import PretrainSummaryHook
+from .whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = [
     'AccumulationHook', 'BackboneFileHook', 'BrokenImageHook', 'DataRecordHook', 'EpochSeedHook',
     'HealthHook', 'KNNHook', 'LabelCheckHook', 'NaNGuardHook', 'PretrainSummaryHook',
-    'ProgressBarHook', 'RunIdentityHook'
+    'ProgressBarHook', 'RunIdentityHook', 'WholeCheckpointHook'
 ]

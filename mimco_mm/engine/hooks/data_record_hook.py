@@ -1,5 +1,4 @@
 import json
-import os
 from pathlib import Path
 
 from mmengine.dist import master_only
@@ -7,6 +6,8 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, IterBasedTrainLoop
 from mmpretrain.registry import HOOKS
+
+from ...checkpoints import write_text
 
 FILE = 'data_record.json'
 
@@ -38,10 +39,7 @@ class DataRecordHook(Hook):
                           else loop.max_iters),
             data={part: described(one) for part, one in (
                 ('train', loop), ('val', runner._val_loop)) if isinstance(one, BaseLoop)})
-        file = Path(runner.work_dir, FILE)
-        partial = file.with_suffix('.partial')
-        partial.write_text(json.dumps(record, indent=2) + '\n')
-        os.replace(partial, file)
+        write_text(Path(runner.work_dir, FILE), json.dumps(record, indent=2) + '\n')
 
 
 def described(loop: BaseLoop) -> dict:

@@ -12,6 +12,7 @@ from torch import nn
 
 from ...names import printable
 from ..optim import AutocastOptimWrapper, WarmupCosineLR
+from ..rescheduling import last_rate
 
 UNITS = dict(TB=1e12, GB=1e9, MB=1e6, kB=1e3)
 
@@ -105,7 +106,7 @@ def learning_rate(runner) -> str:
 
 
 def schedule(runner) -> str:
-    """Warm-up, and where the schedule ends against the run."""
+    """Warm-up, where the schedule ends against the run, and at what rate the run does."""
     schedulers = runner.param_schedulers
     warmup = sum(one.warmup if isinstance(one, WarmupCosineLR) else one.end - one.begin
                  for one in schedulers if isinstance(one, (WarmupCosineLR, LinearLR)))
@@ -116,7 +117,8 @@ def schedule(runner) -> str:
     text = f'warm-up {warmup} iterations, schedule to epoch {epoch:.4g}'
     if schedulers and end != runner.max_iters:
         text += (f', while the run ends with epoch {runner.max_epochs}: --epochs sets both')
-    return text
+    rate = last_rate(runner)
+    return text if rate is None else f'{text}; last step at {rate:.4g}'
 
 
 def teacher(model: nn.Module) -> List[str]:
