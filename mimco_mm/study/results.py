@@ -1,9 +1,9 @@
 import json
-import os
 from pathlib import Path
 from typing import List
 
 from ..analysis import read_json
+from ..checkpoints import write_text
 from .plan import Size
 
 
@@ -19,9 +19,8 @@ def write_results(work_dir: Path, size: Size) -> List[dict]:
     """
     found = [read_json(file) for file in sorted(work_dir.glob('*_seed-*/results.json'))]
     lines = ',\n'.join(f'  {json.dumps(result)}' for result in found)
-    partial = work_dir / 'results.json.partial'
-    partial.write_text(f'{{\n "size": {json.dumps(size._asdict())},\n "seconds": '
-                       f'{sum(sum(result["seconds"].values()) for result in found):.0f},\n'
-                       f' "jobs": [\n{lines}\n ]\n}}\n')
-    os.replace(partial, work_dir / 'results.json')
+    seconds = sum(sum(result['seconds'].values()) for result in found)
+    write_text(work_dir / 'results.json',
+               f'{{\n "size": {json.dumps(size._asdict())},\n "seconds": {seconds:.0f},\n'
+               f' "jobs": [\n{lines}\n ]\n}}\n')
     return found
