@@ -66,7 +66,7 @@ def scan_shard(shard: Path, ignored: Optional[Ignored] = None) -> List[Member]:
                 else:
                     ignored.add_file(name)
     except Exception as error:  # a damaged file makes tarfile raise anything
-        raise ShardError(f'{shard} is no tar, compressed, cut or damaged ({error}): expected a '
+        raise ShardError(f'{shard} is no tar, compressed or cut ({error}): expected a '
                          'plain tar of images. Copy or make it again.') from error
     return _classified(images, classes, ignored)
 
