@@ -41,7 +41,7 @@ def check_classes(source: Path) -> Dict[str, Dict[str, List[str]]]:
         raise FileNotFoundError(
             f'Expected a folder of images for each class, the same ones in {source}/train and '
             f'{source}/test; found {len(names["train"])} and {len(names["test"])} folders. Name '
-            'another root with --data-root, or fetch CIFAR-10 with --download.')
+            'another root with --data, or fetch CIFAR-10 with --download.')
     return images
 
 

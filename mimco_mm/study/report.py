@@ -28,7 +28,8 @@ def as_markdown(results: Sequence[dict], outcomes: Sequence[Outcome], size: Size
     out = []
     for network in networks:
         out += [f'### {NAMES[network]}', '',
-                '| method | epochs | effective epochs | seeds | ' + ' | '.join(METRICS.values()) + ' |',
+                '| method | epochs | effective epochs | seeds | '
+                + ' | '.join(METRICS.values()) + ' |',
                 '|---' * (4 + len(METRICS)) + '|']
         for row in ROWS:
             found = {metric: scores(results, row.name, network, metric) for metric in METRICS}

@@ -67,8 +67,8 @@ def run_job(job: Job, size: Size, configs: Path, work_dir: Path, num_workers: in
     write_json(record, dict(
         identity=identity, backbone_sha256=checkpoint and sha256_of(checkpoint)))
     write_json(file, result)
-    for spent in folder.glob('*/epoch_*.pth'):  # it goes on from none of them any more
-        spent.unlink()
+    for spent in (*folder.glob('*/epoch_*.pth'), *folder.glob('*/last_checkpoint')):
+        spent.unlink()  # it goes on from none of them any more
     return result
 
 

@@ -1,4 +1,4 @@
-"""Views of a batch: pixels are mmcv's for the same parameters, parameters spread as mmpretrain's."""
+"""Views of a batch: mmcv's pixels for the same parameters, which spread as mmpretrain's do."""
 
 import mmcv
 import numpy as np
@@ -49,14 +49,15 @@ def streams(count: int, epoch: int = 0) -> Streams:
     return Streams(torch.from_numpy(image_seeds(0, epoch, np.arange(count))))
 
 
-@pytest.mark.parametrize('side, most', [(32, 0), (48, 0), (20, 1)])
-def test_resized_crop__has_pillows_pixels(photos, side, most):
+@pytest.mark.parametrize('side, rounded', [(32, 0), (48, 0.001), (20, 0.1)])
+def test_resized_crop__has_pillows_pixels(photos, side, rounded):
     crop = BatchedResizedCrop(side, (0.2, 1.0))
     boxes, = crop.draw(streams(COUNT), SIZE)
     expected = [mmcv.imresize(image[top:top + height, left:left + width], (side, side),
                               interpolation='bilinear', backend='pillow')
                 for image, (top, left, height, width) in zip(photos, boxes)]
-    assert (crop.apply(batch(photos), boxes) - batch(expected)).abs().max() <= most
+    wrong = (crop.apply(batch(photos), boxes) - batch(expected)).abs()
+    assert wrong.max() <= 1 and (wrong > 0).float().mean() <= rounded
 
 
 @pytest.mark.parametrize('kind', range(4))

@@ -29,7 +29,7 @@ def test_subset__links_the_first_images_of_each_class(tmp_path):
 def test_subset__other_classes_in_both_parts_are_an_error(tmp_path, classes):
     images(tmp_path / 'all', 'train', classes, 1)
     images(tmp_path / 'all', 'test', 'ab', 1)
-    with pytest.raises(FileNotFoundError, match='--data-root'):
+    with pytest.raises(FileNotFoundError, match='--data,'):
         write_subset(tmp_path / 'all', tmp_path / 'part', 1, 1)
     assert not (tmp_path / 'part').exists()
 

@@ -4,7 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from mimco_mm.study import COMPARISONS, NETWORKS, ROWS, SEEDS, SIZES, Job, jobs
+from mimco_mm.study import (
+    COMPARISONS,
+    LENGTHS,
+    NETWORKS,
+    ROWS,
+    SEEDS,
+    SIZES,
+    Job,
+    jobs,
+    length_jobs,
+)
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'study'
 BY_NAME = {row.name: row for row in ROWS}
@@ -20,18 +30,34 @@ def test_rows__compared_methods_have_the_same_effective_epochs():
 
 
 @pytest.mark.parametrize('size', SIZES.values(), ids=SIZES)
-def test_rows__epochs_are_whole(size):
-    assert all((row.epochs * size.epochs).denominator == 1 for row in ROWS)
+def test_rows__rounding_epochs_never_takes_from_a_rival(size):
+    for row in ROWS:
+        short = row.epochs * size.epochs - row.whole_epochs(size)
+        assert short <= 0 and -short * row.views <= 1, row.name
 
 
-def test_jobs__are_every_row_of_both_networks_and_three_seeds_once_teachers_first():
-    found = jobs(SIZES['full'])
-    assert len({job.name for job in found}) == len(found) == len(ROWS) * 2 * 3
-    assert {job.row.name for job in found[:6]} == {'moby'}
-    assert {(job.network, job.seed) for job in found} == {
-        (network, seed) for network in NETWORKS for seed in SEEDS}
-    work = [job.work(SIZES['full']) for job in found[6:]]
-    assert work == sorted(work, reverse=True)
+@pytest.mark.parametrize('name', SIZES)
+def test_jobs__are_every_row_once_seed_by_seed_teacher_first(name):
+    size, seeds = SIZES[name], SEEDS[name]
+    found = jobs(size, seeds=seeds)
+    assert len({job.name for job in found}) == len(found) == len(ROWS) * 2 * len(seeds)
+    for place, key in enumerate((network, seed) for network in NETWORKS for seed in seeds):
+        part = found[place * len(ROWS):][:len(ROWS)]
+        assert {(job.network, job.seed) for job in part} == {key}
+        assert [job.row.name == 'moby' for job in part] == [True] + [False] * (len(ROWS) - 1)
+        work = [job.work(size) for job in part[1:]]
+        assert work == sorted(work, reverse=True)
+
+
+def test_lengths__share_a_teacher_and_the_rows_own_jobs():
+    size = SIZES['medium']
+    found = length_jobs(size)
+    assert len({job.name for job in found}) == len(found) == 3 * (2 + 3 * len(LENGTHS))
+    assert sorted({job.epochs(size) for job in found if job.row.name == 'l1'}) == [3, 10, 20, 40]
+    assert found[0].row.name == 'moby' and found[0].epochs(size) == 60
+    own = {job.name for job in jobs(size, seeds=SEEDS['medium'])}
+    assert {job.row.name for job in found if job.name in own} == {
+        'moby', 'simmim-long', 'mimco', 'no-mask', 'l1'}
 
 
 def test_job__work_counts_the_images_that_learning_encoders_see():

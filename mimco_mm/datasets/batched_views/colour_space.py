@@ -14,29 +14,28 @@ def luma(images: torch.Tensor) -> torch.Tensor:
 def turn_hue(images: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
     """Hues turned by these parts of a circle, (B, 1, 1, 1), as mmcv's ``adjust_hue`` does."""
     hue, saturation, value = to_hsv(images)
-    return from_hsv((hue + (factors * 255).trunc()) % 256, saturation, value)
+    return from_hsv(hue + (factors * 255).trunc() % 256, saturation, value)
 
 
 def to_hsv(images: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Hue, saturation and value, (B, 1, H, W) each, whole numbers of 0 to 255."""
     red, green, blue = images.split(1, 1)
-    value = images.amax(1, keepdim=True)
-    span = value - images.amin(1, keepdim=True)
-    some = span.clamp(min=1)
-    hue = torch.where(red == value, (green - blue) / some,
-                      torch.where(green == value, 2 + (blue - red) / some,
-                                  4 + (red - green) / some))
-    hue = ((hue / 6 + 1) % 1 * 255).floor_()
-    # where span is 0 both are; a quotient of whole numbers is cut off, not its rounded neighbour
-    saturation = (255 * span / value.clamp(min=1)).floor_()
-    return hue, saturation, value
+    value = torch.maximum(torch.maximum(red, green), blue)
+    span = value - torch.minimum(torch.minimum(red, green), blue)
+    hue = torch.where(red == value, green - blue,
+                      torch.where(green == value, blue - red, red - green))
+    hue /= span.clamp(min=1)
+    hue += torch.where(red == value, 0., torch.where(green == value, 2., 4.))
+    hue /= 6
+    hue = hue.sub_(hue.floor()).mul_(255).floor_()
+    return hue, (255 * span).div_(value.clamp(min=1)).floor_(), value
 
 
 def from_hsv(hue: torch.Tensor, saturation: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-    """(B, 3, H, W), RGB."""
-    sixths = hue * (6 / 255)
-    full = value * saturation / 255
-    shift = torch.tensor([5., 3., 1.], dtype=hue.dtype, device=hue.device)[:, None, None]
-    place = (shift + sixths) % 6
+    """(B, 3, H, W), RGB; hues of 0 to 511, of which 256 are the circle."""
+    hue = torch.where(hue < 256, hue, hue - 256)
+    full = (value * saturation).div_(255)
+    place = torch.stack([hue * (6 / 255) + shift for shift in (5, 3, 1)], 1).squeeze(2)
+    place = torch.where(place < 6, place, place - 6)
     part = torch.minimum(place, 4 - place).clamp_(0, 1)
-    return (value - full * part).add_(0.5).floor_()
+    return part.mul_(-full).add_(value + 0.5).floor_()
