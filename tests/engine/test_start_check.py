@@ -47,9 +47,9 @@ def test_configs_of_ours__fit(name):
      ['`data_preprocessor.type` DecodingDataPreprocessor (it is mmpretrain.MimCoDataPrepro']),
     (STUDY, {COLLATE: 'pseudo_collate'}, [f'`{COLLATE}` is pseudo_collate', 'default_collate']),
     (STUDY, {'data_preprocessor.type': 'MimCoDataPreprocessor'},
-     ['is ImagesInMemory and', 'is MimCoDataPreprocessor', 'Set them to']),
+     ['is ImagesInMemory and `data_preprocessor.type` MimCoDataPreprocessor. Set them to']),
     (TEACHER, {'train_dataloader.dataset.type': 'ImagesInMemory'},
-     ['is ImagesInMemory and', 'is SelfSupDataPreprocessor', 'Set them to']),
+     ['is ImagesInMemory and `data_preprocessor.type` SelfSupDataPreprocessor. Set']),
     ('pretrain/baselines/simmim_swin-t.py', {'data_preprocessor.send_samples': False},
      ['set `data_preprocessor.send_samples=True`']),
 ])
