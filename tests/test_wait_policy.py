@@ -1,4 +1,4 @@
-"""Waiting threads do not spin, unless the user wants it: libgomp reads that when torch is loaded."""
+"""Waiting threads do not spin unless the user wants it; libgomp asks when torch is loaded."""
 
 import os
 import subprocess
