@@ -1,6 +1,7 @@
 import platform
 import sys
 import warnings
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Dict, Optional, Union
@@ -57,7 +58,8 @@ class PretrainRunner(Runner):
     def setup_env(self, env_cfg: Dict) -> None:
         """Start gloo where there is no accelerator: mmengine's launcher wants a CUDA device."""
         if self._launcher == 'pytorch' and get_device() == 'cpu' and not dist.is_initialized():
-            dist.init_process_group('gloo')
+            seconds = (env_cfg.get('dist_cfg') or {}).get('timeout')
+            dist.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))
         with warnings.catch_warnings():  # threads are dist_train.sh's, or the user's, choice
             warnings.filterwarnings('ignore', 'Setting (OMP|MKL)_NUM_THREADS')
             super().setup_env(env_cfg)
