@@ -18,7 +18,6 @@ from mmpretrain.registry import HOOKS, RUNNERS
 from torch import nn
 
 from ..checkpoints import WHOLE, CheckpointError, remove_abandoned
-from ..errors import ConfigError
 from ..models.acceleration import accelerate, compile_blocks
 from ..models.utils import convert_sync_batchnorm_to_cpu
 from ..names import printable
@@ -28,7 +27,7 @@ from .hooks import ProgressBarHook
 from .quiet_log import is_wanted
 from .resuming import further_on, run_to_resume, what_is_safe
 from .sharding import check_shardable, gathered_states, shard
-from .start_check import check_parts
+from .start_check import check_parts, less_than_a_batch
 
 
 @RUNNERS.register_module()
@@ -128,6 +127,7 @@ class PretrainRunner(Runner):
         if self._resume and not self._has_loaded:
             self.choose_checkpoint()
         super().load_or_resume()
+        self.first_iter = self.iter
         if self.sharded and isinstance(self.optim_wrapper, OptimWrapper):
             shard(self.model, self.optim_wrapper)
 
@@ -181,10 +181,7 @@ class PretrainRunner(Runner):
         check_parts(self.cfg)
         loop = super().build_train_loop(loop)
         if len(loop.dataloader) == 0:
-            raise ConfigError(
-                f'The training set has {len(loop.dataloader.dataset)} images, fewer than one batch '
-                f'of {loop.dataloader.batch_size} on each of {self.world_size} ranks: take a '
-                'smaller `--batch-size` (`train_dataloader.batch_size`), or look where `--data` '
-                'leads.')
+            raise less_than_a_batch(len(loop.dataloader.dataset), loop.dataloader.batch_size,
+                                    self.world_size)
         guard_batch_norms(self.model)
         return loop

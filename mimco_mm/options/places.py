@@ -87,37 +87,21 @@ def takes(node: ConfigDict, path: Path, scope: Optional[str]) -> Arguments:
     if path == ('optim_wrapper', 'paramwise_cfg'):
         return Arguments(PARAMWISE, True)  # see ``constructors.check_paramwise``
     if path == ('model_wrapper_cfg', ) and 'type' not in node:
-        return _of_type(ConfigDict(type=WRAPPER), scope)
+        return of_type(ConfigDict(type=WRAPPER), scope)
     if path == ('optim_wrapper', ):
-        known = _of_type(node, scope, default=OptimWrapper)
+        known = of_type(node, scope, default=OptimWrapper)
         return _more(known, 'constructor', 'paramwise_cfg', 'optimizer')
     if path[0] == 'param_scheduler' and 'type' in node:
-        return _more(_of_type(node, scope), 'convert_to_iter_based')
+        return _more(of_type(node, scope), 'convert_to_iter_based')
     if path[0] in HOOKS and 'type' in node:  # mmengine's registration takes it out
-        return _more(_of_type(node, scope), 'priority')
+        return _more(of_type(node, scope), 'priority')
     if 'policies' in path and 'type' in node:
-        return _more(_of_type(node, scope), 'magnitude_key')
+        return _more(of_type(node, scope), 'magnitude_key')
     if path[-1] == 'norm_cfg' and 'type' in node:
-        return _more(_of_type(node, scope), 'requires_grad')
+        return _more(of_type(node, scope), 'requires_grad')
     if isinstance(node.get('type'), str) or callable(node.get('type')):
-        return _of_type(node, node.get('_scope_', scope))
+        return of_type(node, node.get('_scope_', scope))
     return UNKNOWN
-
-
-def of_tool(*names: str) -> Callable[[ConfigDict, Path, Optional[str]], Arguments]:
-    """``takes`` of a config that a tool reads by itself, under these top-level names."""
-
-    def takes_here(node: ConfigDict, path: Path, scope: Optional[str]) -> Arguments:
-        if not path:
-            return Arguments(dict.fromkeys(names, ANY), False)
-        return _of_type(node, scope) if 'type' in node else UNKNOWN
-
-    return takes_here
-
-
-EVERYWHERE = ('model', 'data_preprocessor', 'num_workers', 'default_scope', 'custom_imports')
-KNN = of_tool(*EVERYWHERE, 'bank', 'queries', 'ks', 'temperature', 'bank_dtype', 'batch_size')
-RETRIEVAL = of_tool(*EVERYWHERE, 'data_root', 'sets', 'crop_queries')
 
 
 def is_part(node: ConfigDict, path: Path) -> bool:
@@ -130,7 +114,7 @@ def is_users(name: str, scope: Optional[str]) -> bool:
     return any(is_own(target) for target in registered(name, scope))
 
 
-def _of_type(node: ConfigDict, scope: Optional[str],
+def of_type(node: ConfigDict, scope: Optional[str],
              default: Optional[Callable] = None) -> Arguments:
     """Arguments of all that the dict's ``type`` may name; UNKNOWN where there is none such."""
     kind: Any = node.get('type', default)
@@ -156,5 +140,3 @@ def _more(arguments: Arguments, *names: str) -> Arguments:
 def _less(arguments: Arguments, *names: str) -> Arguments:
     return Arguments({name: argument for name, argument in arguments.named.items()
                       if name not in names}, arguments.open)
-
-

@@ -10,6 +10,7 @@ from ..errors import ConfigError
 from .places import DATALOADERS
 
 SCALARS = (int, float, str)
+SMALLEST = 5e-324  # number above 0
 
 
 class Choice(NamedTuple):
@@ -60,7 +61,7 @@ COUNT_FROM_0 = Range('a whole number from 0 up', 0, whole=True)
 FROM_0 = Range('a number from 0 up', 0)
 ABOVE_0 = Range('a number above 0', 0, inside=True)
 PART = Range('a number from 0 to 1', 0, 1)
-PROPER_PART = Range('a number between 0 and 1', 0, 1, inside=True)
+PART_OF_SOME = Range('a number above 0 and at most 1', SMALLEST, 1)
 SEED = Range(f'a whole number from 0 to {2**31 - 1}', 0, 2**31 - 1, whole=True)
 
 BACKENDS = Choice(tuple(name for name in Backend.backend_list if name != Backend.UNDEFINED))
@@ -98,8 +99,9 @@ RANGES = {
     'ks': COUNT,
     'batch_size': COUNT,
     'num_workers': COUNT_FROM_0,
+    'bank_dtype': Choice(('float16', 'bfloat16', 'float32', 'float64')),
     '*temperature': ABOVE_0,
-    '*.mask_ratio': PROPER_PART,
+    '*.mask_ratio': PART_OF_SOME,
     '*.mask_patch_size': COUNT,
     '*.img_size': COUNT,
     '*.input_size': COUNT,

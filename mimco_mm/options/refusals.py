@@ -8,6 +8,8 @@ from mmengine.config import Config, ConfigDict
 from .places import Path, Takes, run_arguments
 from .signatures import Arguments
 
+FEW = 12  # names that a message lists
+
 
 def dicts(value: Any, path: Path) -> Iterator[Tuple[Path, ConfigDict]]:
     """All dicts in a value, with their paths."""
@@ -38,8 +40,9 @@ def unknown(cfg: Config, node: ConfigDict, path: Path, name: str, arguments: Arg
                    ', and nothing reads it afterwards.'))
     owner = f'`{".".join(path)}`' if path else 'a run'
     if not path and name in run_arguments().named:
-        known = ', '.join(f'`{one}`' for one in arguments.named)
-        return (f'`{full}` would change nothing: of a config this tool reads {known}.')
+        read = ', '.join(f'`{one}`' for one in arguments.named)
+        told = f' It reads {read}.' if len(arguments.named) <= FEW else ''
+        return f'`{full}` would change nothing: this tool does not read `{name}`.{told}'
     if type_name(node):
         owner += f' ({type_name(node)})'
     known = [*arguments.named, *(one for one in node if arguments.open)]

@@ -36,7 +36,7 @@ def read() -> Config:
     ('custom_hooks.HealthHook.interval=0', COUNT),
     ('model.patch_head.queue_len=-4', COUNT),
     ('model.patch_head.loss.temperature=0', 'expects a number above 0, got 0'),
-    (f'{PIPELINE}.3.mask_ratio=1.5', 'expects a number between 0 and 1, got 1.5'),
+    (f'{PIPELINE}.3.mask_ratio=1.5', 'expects a number above 0 and at most 1, got 1.5'),
     ('randomness.seed=-1', 'expects a whole number from 0 to 2147483647, got -1'),
     ('model.base_momentum=1.1', 'expects a number from 0 to 1, got 1.1'),
     ('log_level=LOUD', 'expects one of DEBUG, INFO'),
