@@ -17,5 +17,5 @@ __all__ = ['SUFFIXES', 'GroundTruth', 'GroundTruthError', 'ImageFiles', 'ImageFo
            'ImagesInMemory', 'LabelError', 'LabelledImages', 'LmdbFolderBackend',
            'ResilientDataset', 'RevisitedImages', 'Streams', 'TarBackend', 'centre_crop',
            'check_same_classes', 'collate_coded', 'collate_decoded', 'count_images',
-           'find_images', 'image_loader', 'image_seeds', 'is_hidden', 'list_images', 'load_ground_truth',
-           'load_revisited', 'sample_classes']
+           'find_images', 'image_loader', 'image_seeds', 'is_hidden', 'list_images',
+           'load_ground_truth', 'load_revisited', 'sample_classes']
