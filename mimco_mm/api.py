@@ -1,5 +1,6 @@
 """Pre-training in Python: the calls that the commands make, by their names."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,12 +8,13 @@ from typing import Any, Sequence, Union
 
 from torch import nn
 
-from .errors import ConfigError
+from .errors import ConfigError, UserError
 from .evaluation import load_described_backbone
 from .launching import Request, train
 from .options import CONFIGS, SHORTCUTS
 
 PathLike = Union[str, Path]
+ARGUMENTS = {*SHORTCUTS, 'amp', 'cfg_options', 'gpus', 'out', 'resume'}  # of ``pretrain``
 
 
 def pretrain(out: PathLike, data: PathLike, model: str = 'swin-t', *, gpus: int = 1,
@@ -49,8 +51,11 @@ def pretrain(out: PathLike, data: PathLike, model: str = 'swin-t', *, gpus: int 
                           f'{", ".join(SHORTCUTS)} and amp.')
     shortcuts = {'data': str(data), **options}
     if gpus == 1:
-        train(Request(config, str(out), 'auto' if resume else None, amp, shortcuts=shortcuts,
-                      cfg_options=cfg_options))
+        try:
+            train(Request(config, str(out), 'auto' if resume else None, amp, shortcuts=shortcuts,
+                          cfg_options=cfg_options))
+        except UserError as error:
+            raise type(error)(in_python(str(error))) from error
     else:
         given = {**shortcuts, 'amp': amp, 'gpus': gpus, 'work_dir': out}
         command = [sys.executable, str(CONFIGS.parent / 'tools' / 'train.py'), config,
@@ -60,6 +65,17 @@ def pretrain(out: PathLike, data: PathLike, model: str = 'swin-t', *, gpus: int 
         if subprocess.run(command, check=False).returncode:
             raise ConfigError('The training ended with an error, which stands above.')
     return max(Path(out).glob('backbone_*.pth'), key=lambda file: file.stat().st_mtime)
+
+
+def in_python(message: str) -> str:
+    """A message that names options of the command, with the arguments of ``pretrain``."""
+
+    def argument(match: re.Match) -> str:
+        name = match[1].replace('-', '_')
+        name = dict(work_dir='out').get(name, name)
+        return f'{name}=' if name in ARGUMENTS else match[0]
+
+    return re.sub(r'--([a-z]+(?:-[a-z]+)*)', argument, message)
 
 
 def load_student(file: PathLike) -> nn.Module:

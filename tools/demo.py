@@ -12,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # in a checkout, mimco_mm need not be installed
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from command_line import ROOT, Parser, count, run_tool
 
 CONFIGS = {  # title -> config; the teacher first, for MimCo reads it
     'MoBY (teacher)': 'moby_swin-micro',
@@ -25,11 +25,10 @@ SHOWN = [RANDOM, 'SimMIM', 'MoBY (teacher)', 'MimCo']
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'demo',
                         help='folder of the data, the runs and the results (default: %(default)s)')
-    parser.add_argument('--epochs', type=int, default=24,
+    parser.add_argument('--epochs', type=count, default=24,
                         help='epochs of each stage (default: %(default)s)')
     parser.add_argument('--data-root', type=Path, default=None,
                         help='train on these images instead: train/CLASS and test/CLASS of it, '
@@ -158,7 +157,7 @@ def run(args: argparse.Namespace) -> dict:
     MMLogger.get_instance('demo').setLevel(logging.WARNING)  # not a line for each tensor's init
     if not data_root(args).is_dir():
         print('Cutting crops from photographs')
-        print('\n', write_photo_crops(args.work_dir / 'data', seed=args.seed))
+        print(write_photo_crops(args.work_dir / 'data', seed=args.seed))
     checkpoints = {RANDOM: None, **{title: train(title, args) for title in CONFIGS}}
     found = {title: judge(title, checkpoints[title], args) for title in SHOWN}
     accuracies = {title: knn_accuracy(*found[title]['test'], *found[title]['train'])
@@ -215,4 +214,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

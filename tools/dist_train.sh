@@ -11,6 +11,7 @@
 #   NODE_RANK    this machine's number, from 0         (default 0)
 #   MASTER_ADDR  address of machine 0                  (default 127.0.0.1; needed if NNODES > 1)
 #   PORT         a free port on machine 0              (default 29500; one machine: any free one)
+#   MEETING_TIMEOUT  seconds that machines wait for one another   (default 600)
 #
 # Examples:
 #   tools/dist_train.sh configs/pretrain/mimco_swin-t.py 8

@@ -15,15 +15,14 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from command_line import ROOT, Parser, count, run_tool
+
 CONFIGS = ROOT / 'configs' / 'study'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument('--size', choices=['full', 'medium', 'reduced'], default='full',
                         help='full: for a GPU; medium: for two CPU cores and a night; reduced: '
                              'for a quick check (default: %(default)s)')
@@ -49,7 +48,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         help='epochs of stage 2 of --part epochs (default: 3 10 20 40)')
     parser.add_argument('--seeds', nargs='+', type=int,
                         help='default: 0 1 2, and 0 1 2 3 4 of --size medium --part rows')
-    parser.add_argument('--jobs', '--workers', dest='workers', type=int,
+    parser.add_argument('--jobs', '--workers', dest='workers', type=count,
                         help='jobs at a time (default: a CPU core each; with a GPU half the '
                              'cores, 8 at most)')
     parser.add_argument('--only-report', action='store_true',
@@ -182,4 +181,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -13,8 +13,8 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # from train: also the checkout's root
-from train import Parser
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from command_line import Parser
 
 # How many tensors an error names.
 SHOWN = 4
@@ -55,12 +55,12 @@ def merge_options(cfg: Config, args: argparse.Namespace) -> Config:
     """Write the command line's options into the config, and leave out what only training needs."""
     from mimco_mm.errors import ConfigError
     from mimco_mm.launching import complete_dataloader, scope_of
-    from mimco_mm.options import apply_options
+    from mimco_mm.options import TEST, apply_options
     cfg.launcher = args.launcher
     base = cfg.get('work_dir') or os.path.join('work_dirs', Path(args.config).stem)
     cfg.work_dir = args.work_dir or os.path.join(base, 'test')
     cfg.load_from, cfg.resume = None, False
-    apply_options(cfg, args.cfg_options)
+    apply_options(cfg, args.cfg_options, TEST)
     missing = [key for key in ('test_dataloader', 'test_evaluator', 'model') if not cfg.get(key)]
     if missing or cfg.get('test_cfg') is None:
         raise ConfigError(f'{args.config} has no {", ".join(missing or ["test_cfg"])}: there is '
@@ -126,14 +126,15 @@ def refusal(path: str, reason: str) -> Exception:
 
 def run(args: argparse.Namespace, cfg: Config) -> None:
     from mimco_mm.checkpoints import local_file, read_checkpoint, write_text
-    from mimco_mm.launching import build_runner
+    from mimco_mm.launching import build_runner, no_empty_folders, nothing_left, parts_told
     file = local_file(args.checkpoint)
     content = read_checkpoint(file.path)
-    runner = build_runner(cfg)
-    runner.register_hook(LoadWhole(args.checkpoint, content))
-    if args.out is not None:
-        runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
-    metrics = runner.test()
+    with no_empty_folders(cfg.work_dir), nothing_left(cfg), parts_told(cfg):
+        runner = build_runner(cfg)
+        runner.register_hook(LoadWhole(args.checkpoint, content))
+        if args.out is not None:
+            runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+        metrics = runner.test()
     if runner.rank == 0:
         out = Path(cfg.work_dir, 'results.json')
         write_text(out, json.dumps(dict(
@@ -152,9 +153,10 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     from mimco_mm.checkpoints.download import local_file
     from mimco_mm.evaluation import leave_processes
-    from mimco_mm.launching import errors_told, launch, needs_launcher
+    from mimco_mm.launching import check_launcher, errors_told, launch, needs_launcher
     from mimco_mm.options import load_config
     with errors_told():
+        check_launcher(args.launcher)
         cfg = merge_options(load_config(args.config), args)
         if args.launcher == 'none' and needs_launcher(args.gpus):
             local_file(args.checkpoint)

@@ -4,18 +4,9 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
 
-ROOT = Path(__file__).resolve().parents[1]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, exit code 1, as all errors of the tools."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(1, f'error: {message} (see --help)\n')
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from command_line import Parser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -92,10 +83,13 @@ def main() -> None:
     from mimco_mm.launching import (
         Request,
         check_all,
+        check_launcher,
         errors_told,
         is_finished,
         launch,
+        machines,
         needs_launcher,
+        no_empty_folders,
         requested_config,
         train,
     )
@@ -103,12 +97,14 @@ def main() -> None:
     options = {name: value for name, value in vars(args).items() if name in Request._fields}
     request = Request(**options, shortcuts={name: getattr(args, name) for name in SHORTCUTS})
     with errors_told():
+        check_launcher(args.launcher)
         if args.launcher == 'none' and needs_launcher(args.gpus):
             cfg = requested_config(request)
             if is_finished(cfg):
                 return
-            check_all(cfg)
-            launch(args.gpus, __file__, [*sys.argv[1:], '--launcher', 'pytorch'])
+            check_all(cfg, args.gpus * machines())
+            with no_empty_folders(cfg.work_dir):
+                launch(args.gpus, __file__, [*sys.argv[1:], '--launcher', 'pytorch'])
         else:
             train(request)
             leave_processes()

@@ -76,5 +76,5 @@ def epoch_length(scalars: List[dict]) -> float:
     first = {line['epoch']: line['step'] for line in reversed(logged)}
     if len(first) < 2:
         raise ConfigError('the length of an epoch shows in the log from the second one on; until '
-                          'then draw over iterations')
+                          'then draw over iterations, --x iteration')
     return (first[max(first)] - first[min(first)]) / (max(first) - min(first))

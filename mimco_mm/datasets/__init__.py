@@ -7,7 +7,7 @@ from .image_files import SUFFIXES, ImageFiles, centre_crop, image_loader, is_hid
 from .image_folder import ImageFolder
 from .images_in_memory import ImagesInMemory
 from .labelled_images import LabelledImages
-from .listing import find_images, list_images
+from .listing import count_images, find_images, list_images
 from .resilient_dataset import ResilientDataset
 from .revisited import RevisitedImages, load_revisited
 from .storage import LmdbFolderBackend, TarBackend
@@ -16,6 +16,6 @@ from .transforms import *  # noqa: F403
 __all__ = ['SUFFIXES', 'GroundTruth', 'GroundTruthError', 'ImageFiles', 'ImageFolder',
            'ImagesInMemory', 'LabelError', 'LabelledImages', 'LmdbFolderBackend',
            'ResilientDataset', 'RevisitedImages', 'Streams', 'TarBackend', 'centre_crop',
-           'check_same_classes', 'collate_coded', 'collate_decoded', 'find_images',
-           'image_loader', 'image_seeds', 'is_hidden', 'list_images', 'load_ground_truth',
-           'load_revisited', 'sample_classes']
+           'check_same_classes', 'collate_coded', 'collate_decoded', 'count_images',
+           'find_images', 'image_loader', 'image_seeds', 'is_hidden', 'list_images',
+           'load_ground_truth', 'load_revisited', 'sample_classes']

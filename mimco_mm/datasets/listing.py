@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Union
 
@@ -82,7 +83,7 @@ def list_images(folder: Union[str, Path], suffixes: Sequence[str] = SUFFIXES) ->
     listing = Listing([], [], Ignored())
     if isinstance(backend, LocalBackend):
         try:
-            _walk(str(folder), suffixes, listing)
+            listing.names.extend(_walk(str(folder), suffixes, listing))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise no_images(folder, error.strerror, suffixes) from error
     else:
@@ -93,6 +94,22 @@ def list_images(folder: Union[str, Path], suffixes: Sequence[str] = SUFFIXES) ->
     listing.names.sort()
     listing.folders.sort()
     return listing
+
+
+def count_images(folder: Union[str, Path], most: int, suffixes: Sequence[str] = SUFFIXES) -> int:
+    """Number of images of a folder, by ``list_images``; counting ends at ``most``.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    backend = get_file_backend(str(folder), enable_singleton=True)
+    if isinstance(backend, LocalBackend):
+        found = _walk(str(folder), tuple(suffixes), Listing([], [], Ignored()))
+    else:
+        found = (name for name in backend.list_dir_or_file(
+            str(folder), list_dir=False, recursive=True)
+            if not is_hidden(name) and name.lower().endswith(tuple(suffixes)))
+    return sum(1 for _ in islice(found, most))
 
 
 def find_images(folder: Union[str, Path]) -> List[str]:
@@ -122,12 +139,12 @@ def _select(names: Iterator[str], suffixes: Sequence[str], listing: Listing) -> 
     listing.folders.extend(folders)
 
 
-def _walk(root: str, suffixes: Sequence[str], listing: Listing) -> None:
-    """Add the images under a folder of this machine.
+def _walk(root: str, suffixes: Sequence[str], listing: Listing) -> Iterator[str]:
+    """The images under a folder of this machine; all else is added to the listing.
 
     Only links cost a look at the file itself: ImageNet has 1.28 million files.
     """
-    names, folders, ignored = listing
+    _, folders, ignored = listing
     todo = [(root, '', (os.path.realpath(root), ))]  # path, name, real folders that led there
     while todo:
         path, prefix, trail = todo.pop()
@@ -144,7 +161,7 @@ def _walk(root: str, suffixes: Sequence[str], listing: Listing) -> None:
             if is_hidden(entry.name):
                 ignored.others[HIDDEN] += 1
             elif image and _is(entry.is_file):
-                names.append(name)
+                yield name
             elif _is(entry.is_dir):
                 inner = _follow(entry, trail)
                 if inner is None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Dict, Iterator, Optional, Tuple
 
 import numpy as np
-from mmengine.utils import track_iter_progress
 from PIL import Image
+
+from ..progress import progress
 
 CELL = 64  # px of the photograph
 SIDE = 32  # px of a crop
@@ -72,7 +73,8 @@ def write_photo_crops(root: Path, per_cell: int = 4, seed: int = 0) -> Dict[str,
     rng = np.random.default_rng(seed)
     counts = dict(train=0, test=0)
     unfinished = root.with_name(f'{root.name}.unfinished')
-    for name, image in track_iter_progress(list(photographs().items())):
+    found = photographs()
+    for name, image in progress(found.items(), len(found), 'photographs'):
         for part, crop in crops(image, per_cell, rng):
             folder = unfinished / part / name
             folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 import platform
 import sys
 import warnings
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Dict, Optional, Union
@@ -17,7 +18,6 @@ from mmpretrain.registry import HOOKS, RUNNERS
 from torch import nn
 
 from ..checkpoints import WHOLE, CheckpointError, remove_abandoned
-from ..errors import ConfigError
 from ..models.acceleration import accelerate, compile_blocks
 from ..models.utils import convert_sync_batchnorm_to_cpu
 from ..names import printable
@@ -27,7 +27,7 @@ from .hooks import ProgressBarHook
 from .quiet_log import is_wanted
 from .resuming import further_on, run_to_resume, what_is_safe
 from .sharding import check_shardable, gathered_states, shard
-from .start_check import check_parts
+from .start_check import check_parts, less_than_a_batch
 
 
 @RUNNERS.register_module()
@@ -57,7 +57,8 @@ class PretrainRunner(Runner):
     def setup_env(self, env_cfg: Dict) -> None:
         """Start gloo where there is no accelerator: mmengine's launcher wants a CUDA device."""
         if self._launcher == 'pytorch' and get_device() == 'cpu' and not dist.is_initialized():
-            dist.init_process_group('gloo')
+            seconds = (env_cfg.get('dist_cfg') or {}).get('timeout')
+            dist.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))
         with warnings.catch_warnings():  # threads are dist_train.sh's, or the user's, choice
             warnings.filterwarnings('ignore', 'Setting (OMP|MKL)_NUM_THREADS')
             super().setup_env(env_cfg)
@@ -126,6 +127,7 @@ class PretrainRunner(Runner):
         if self._resume and not self._has_loaded:
             self.choose_checkpoint()
         super().load_or_resume()
+        self.first_iter = self.iter
         if self.sharded and isinstance(self.optim_wrapper, OptimWrapper):
             shard(self.model, self.optim_wrapper)
 
@@ -179,10 +181,7 @@ class PretrainRunner(Runner):
         check_parts(self.cfg)
         loop = super().build_train_loop(loop)
         if len(loop.dataloader) == 0:
-            raise ConfigError(
-                f'The training set has {len(loop.dataloader.dataset)} images, fewer than one batch '
-                f'of {loop.dataloader.batch_size} on each of {self.world_size} ranks: take a '
-                'smaller `--batch-size` (`train_dataloader.batch_size`), or look where `--data` '
-                'leads.')
+            raise less_than_a_batch(len(loop.dataloader.dataset), loop.dataloader.batch_size,
+                                    self.world_size)
         guard_batch_norms(self.model)
         return loop

@@ -154,6 +154,14 @@ def check_feeding(cfg: Mapping) -> None:
                          '`data_preprocessor.send_samples=True`.')
 
 
+def less_than_a_batch(images: int, batch: int, ranks: int) -> ConfigError:
+    """What is said of a training set that is too small."""
+    return ConfigError(
+        f'The training set has {images} images, fewer than one batch of {batch} on each of {ranks} '
+        'ranks: take a smaller `--batch-size` (`train_dataloader.batch_size`), or look where '
+        '`--data` leads.')
+
+
 def _last_transform(loader: dict) -> Tuple[str, Optional[Any]]:
     """The key of the pipeline, in whatever wraps the dataset, and the type of its last part."""
     key, dataset = 'train_dataloader.dataset', loader.get('dataset')

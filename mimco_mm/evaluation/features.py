@@ -3,12 +3,12 @@ from typing import Dict, Tuple
 import torch
 from mmengine.dist import get_rank
 from mmengine.runner import Runner
-from mmengine.utils import track_iter_progress
 from torch import nn
 from torch.utils.data import DataLoader
 
 from ..datasets import centre_crop
 from ..errors import ConfigError
+from ..progress import progress
 
 
 def labelled_folder(data_root: str, part: str, img_size: int, batch_size: int = 256,
@@ -47,7 +47,9 @@ def extract_features(backbone: nn.Module, preprocessor: nn.Module,
     """
     backbone.eval()
     features, labels = [], []
-    for batch in track_iter_progress((loader, len(loader))) if get_rank() == 0 else loader:
+    counted = progress(loader, len(loader.sampler), 'images',
+                       lambda batch: len(batch['data_samples']))
+    for batch in counted if get_rank() == 0 else loader:
         data = preprocessor(batch)
         features.append(pooled(backbone(data['inputs'])[-1]).float().cpu())
         labels += [int(sample.gt_label) for sample in batch['data_samples']]

@@ -4,12 +4,12 @@ from typing import Dict, Iterator, Tuple
 
 import torch
 from mmengine.device import get_device
-from mmengine.utils import track_iter_progress
 from mmpretrain.registry import MODELS
 from torch import nn
 from torch.utils.data import DataLoader
 
 from ..errors import ConfigError
+from ..progress import progress
 
 # ImageNet's, in RGB, of 255: all the checkpoints that are known were trained with it, CLIP apart.
 NORMALISATION = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
@@ -18,14 +18,14 @@ Maps = Dict[str, torch.Tensor]
 
 @torch.no_grad()
 def feature_maps(networks: Dict[str, nn.Module], loader: DataLoader, broken: Dict[str, str],
-                 progress: bool = True) -> Iterator[Tuple[torch.Tensor, Maps]]:
+                 bar: bool = True) -> Iterator[Tuple[torch.Tensor, Maps]]:
     """The last map of each network for each batch of images, which are decoded once for all.
 
     Args:
         networks: title -> backbone in eval mode, see ``load_described_backbone``.
         loader: see ``image_loader``.
         broken: gets path -> reason of the images that cannot be read, and are left out.
-        progress: whether to show a bar with the time that is left.
+        bar: whether to show one with the time that is left.
 
     Yields:
         Rows (B,) in the loader's list, and title -> map (B, C, h, w) on the network's device.
@@ -35,7 +35,9 @@ def feature_maps(networks: Dict[str, nn.Module], loader: DataLoader, broken: Dic
     """
     preprocessor = MODELS.build(dict(type='ClsDataPreprocessor', **NORMALISATION))
     preprocessor = preprocessor.to(get_device())
-    for batch in track_iter_progress((loader, len(loader))) if progress else loader:
+    counted = progress(loader, len(loader.dataset), 'images',
+                       lambda batch: len(batch.rows) + len(batch.broken))
+    for batch in counted if bar else loader:
         broken.update(batch.broken)
         if len(batch.rows) == 0:
             continue

@@ -4,12 +4,12 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import torch
 from mmengine.dist import all_gather_object, get_dist_info
-from mmengine.utils import track_iter_progress
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..datasets.transforms import BrokenImageError
+from ..progress import progress
 
 
 def global_feature(backbone: nn.Module, image: torch.Tensor,
@@ -68,7 +68,7 @@ def extract_global_features(backbone: nn.Module, images: Dataset, mean: Sequence
     loader = DataLoader(Subset(images, mine), batch_size=None, num_workers=num_workers)
     features, truncated = [], []
     try:
-        for sample in track_iter_progress((loader, len(mine))) if rank == 0 and mine else loader:
+        for sample in progress(loader, len(mine), 'images') if rank == 0 and mine else loader:
             features.append(_feature_of(sample, backbone, mean, std, scales))
             if sample['truncated']:
                 truncated.append(sample['path'])

@@ -2,10 +2,10 @@ from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 import torch
 from mmengine.dist import all_gather, all_gather_object, get_rank
-from mmengine.utils import track_iter_progress
 from torch.nn import functional as F
 
 from ..errors import ConfigError
+from ..progress import progress
 
 KS = (10, 20, 100, 200)
 TEMPERATURE = 0.07
@@ -60,7 +60,7 @@ def knn_accuracies(queries: torch.Tensor, labels: torch.Tensor, bank: torch.Tens
                    bank_labels: torch.Tensor, ks: Sequence[int] = KS,
                    temperature: float = TEMPERATURE, top: Sequence[int] = (1, 5),
                    chunk: int = 1024, bank_chunk: int = 65536, distributed: bool = False,
-                   progress: bool = False) -> Dict[int, Dict[int, float]]:
+                   bar: bool = False) -> Dict[int, Dict[int, float]]:
     """Accuracies in percent of the weighted k-NN classifier (Wu et al. 2018; DINO).
 
     Each of the k neighbours votes for its label with weight exp(cosine similarity / temperature).
@@ -79,7 +79,7 @@ def knn_accuracies(queries: torch.Tensor, labels: torch.Tensor, bank: torch.Tens
         bank_chunk: see ``nearest_neighbours``.
         distributed: whether all ranks are here, each with its own part of queries and bank; all
             get the result that one process would have. Otherwise this process is by itself.
-        progress: whether rank 0 shows a bar.
+        bar: whether rank 0 shows a bar.
 
     Returns:
         {k: {top: accuracy}}.
@@ -93,8 +93,8 @@ def knn_accuracies(queries: torch.Tensor, labels: torch.Tensor, bank: torch.Tens
     classes = 1 + max(parts(int(bank_labels.max()) if len(bank_labels) else 0, distributed))
     bank_labels = bank_labels.to(bank.device)
     found = nearest_neighbours(queries, bank, max(ks), chunk, bank_chunk)
-    if progress and get_rank() == 0:
-        found = track_iter_progress((found, -(-len(queries) // chunk)))
+    if bar and get_rank() == 0:
+        found = progress(found, len(queries), 'queries', lambda part: len(part[0]))
     right = {k: dict.fromkeys(top, 0) for k in ks}
     truth = iter(labels.split(chunk))
     for similarity, rows in found:

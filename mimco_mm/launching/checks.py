@@ -10,13 +10,16 @@ from mmengine import fileio
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
-from mmpretrain.registry import MODELS
+from mmpretrain.registry import DATASETS, HOOKS, MODELS
 
 from ..checkpoints import traces_of_a_run
+from ..datasets import ImageFolder, count_images, list_images
 from ..engine import check_parts, checkpoint_folders, run_to_resume
+from ..engine.start_check import less_than_a_batch
 from ..errors import ConfigError
-from ..options.shortcuts import innermost_dataset, transforms
+from ..options.shortcuts import innermost_dataset, knn_hooks, transforms
 
+NEEDED = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
 CROPS = ('Crop', 'Resize')  # in the names of transforms whose `scale` is an image's side
 
 
@@ -41,6 +44,15 @@ def check_work_dir(work_dir: Path) -> None:
                           'written to. Choose another --work-dir, or change its rights.')
 
 
+def check_whole(cfg: Config) -> None:
+    """Refuse a config without one of the parts that every training has."""
+    missing = [name for name in NEEDED if not cfg.get(name)]
+    if missing:
+        raise ConfigError(f'A training needs {", ".join(f"`{name}`" for name in NEEDED)}, and '
+                          f'{", ".join(f"`{name}`" for name in missing)} of the config is not '
+                          'there, or None.')
+
+
 def check_sizes(cfg: Config) -> None:
     """Refuse a pre-training whose crops, masks and networks do not have one size.
 
@@ -63,7 +75,7 @@ def check_sizes(cfg: Config) -> None:
             check_teacher(teacher)
         elif isinstance(teacher.backbone.get('img_size'), int):
             sides[teacher.backbone.img_size].append('model.target_generator.backbone.img_size')
-    if isinstance(model.get('backbone', {}).get('img_size'), int):
+    if isinstance((model.get('backbone') or {}).get('img_size'), int):
         sides[model.backbone.img_size].append('model.backbone.img_size')
     if len(sides) > 1:
         told = '; '.join(f'{side} px by {" and ".join(f"`{key}`" for key in dict.fromkeys(keys))}'
@@ -85,16 +97,18 @@ def check_data(cfg: Config) -> None:
     dataset = innermost_dataset(cfg.get('train_dataloader'))
     if dataset is None or not isinstance(dataset.get('data_root'), str):
         return
-    prefix = dataset.get('data_prefix')
-    folder = '/'.join(part for part in (dataset.data_root, prefix)
-                      if isinstance(part, str) and part)
-    if dataset.get('ann_file'):
-        folder = dataset.data_root
+    folder = dataset.data_root if dataset.get('ann_file') else images_of(dataset)
     try:
         next(iter(fileio.list_dir_or_file(folder)), None)
     except (OSError, RuntimeError) as error:
         raise ConfigError(f'There is no folder {folder} with images to train on (seen from '
                           f'{Path.cwd()}). Name one with --data FOLDER.') from error
+
+
+def images_of(dataset: dict) -> str:
+    """The folder of a dataset's images."""
+    return '/'.join(part for part in (dataset['data_root'], dataset.get('data_prefix'))
+                    if isinstance(part, str) and part)
 
 
 def check_teacher_file(cfg: Config) -> None:
@@ -106,19 +120,55 @@ def check_teacher_file(cfg: Config) -> None:
     teacher = (cfg.get('model') or {}).get('target_generator')
     if isinstance(teacher, dict) and 'checkpoint' in teacher:
         MMLogger.get_instance('checks').setLevel(logging.WARNING)  # no line for each tensor
-        init_default_scope(cfg.get('default_scope') or 'mmpretrain')
         MODELS.build(teacher).init_weights()
+
+
+def check_batch(cfg: Config, processes: int) -> None:
+    """Refuse a folder with fewer images than one batch, counting no further than that."""
+    loader, dataset = cfg.get('train_dataloader'), innermost_dataset(cfg.get('train_dataloader'))
+    if dataset is None or not loader.get('drop_last') or dataset.get('ann_file'):
+        return
+    kind = DATASETS.get(dataset.type) if isinstance(dataset.get('type'), str) else None
+    if kind is None or not issubclass(kind, ImageFolder):
+        return
+    # each rank has its share of the images, and the last share is filled up
+    needed = (loader.batch_size - 1) * processes + 1
+    found = count_images(images_of(dataset), needed)
+    if not found:
+        list_images(images_of(dataset))  # says what else there is
+    if found < needed:
+        raise less_than_a_batch(found, loader.batch_size, processes)
+
+
+def check_knn(cfg: Config) -> None:
+    """Build the hooks that measure k-NN accuracy, which look for their folders."""
+    for hook in knn_hooks(cfg):
+        HOOKS.build(hook)
 
 
 def check_config(cfg: Config) -> None:
     """What the config alone tells."""
+    check_whole(cfg)
     check_start(cfg)
     check_parts(cfg)
     check_sizes(cfg)
 
 
-def check_all(cfg: Config) -> None:
-    """The same, and the files that it names, before processes are launched that would read them."""
-    check_config(cfg)
+def check_files(cfg: Config, processes: int = 1) -> None:
+    """What the folders tell that it names, at a glance."""
+    init_default_scope(cfg.get('default_scope') or 'mmpretrain')
     check_data(cfg)
+    check_batch(cfg, processes)
+    check_knn(cfg)
+
+
+def check_all(cfg: Config, processes: int) -> None:
+    """The same, and the teacher, before processes are launched that would read them.
+
+    Args:
+        cfg: of the run.
+        processes: of all machines.
+    """
+    check_config(cfg)
+    check_files(cfg, processes)
     check_teacher_file(cfg)

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -18,6 +19,10 @@ from ..errors import UserError
 
 # Where torch's launcher wants to read why one of its processes has ended.
 ERROR_FILE = 'TORCHELASTIC_ERROR_FILE'
+# If this is set, an error that the user can mend comes with its traceback.
+TRACEBACK = 'MIMCO_TRACEBACK'
+# What torch says in whatever the main process is at when a data worker is gone.
+WORKER_GONE = re.compile(r'DataLoader worker \(pid.*\) (is killed by signal|exited unexpectedly)')
 # Seconds that other ranks give rank 0 to tell first what all of them have met.
 GRACE = 3.
 INTERRUPTED = 'Interrupted. --resume goes on from the last checkpoint, if there is one.'
@@ -37,7 +42,7 @@ def errors_told() -> Iterator[None]:
             print(f'\n{INTERRUPTED}', file=sys.stderr)
         end(128 + signal.SIGINT)
     except Exception as error:
-        message = message_of(error)
+        message = None if os.environ.get(TRACEBACK) else message_of(error)
         log(message or traceback.format_exc())
         if ERROR_FILE in os.environ:
             leave_to_launcher(message, traceback.format_exc())
@@ -69,6 +74,9 @@ def message_of(error: BaseException) -> Optional[str]:
     while seen is not None:
         if isinstance(seen, UserError):
             return without_workers_traceback(seen)
+        if isinstance(seen, RuntimeError) and WORKER_GONE.search(str(seen)):
+            return ('A data worker was killed, as happens where a machine runs out of memory: take '
+                    f'fewer --workers, or a smaller --batch-size. ({str(seen).splitlines()[0]})')
         seen = seen.__cause__ or seen.__context__
     return None
 

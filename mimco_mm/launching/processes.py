@@ -14,6 +14,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 
 from ..errors import ConfigError
 from .ending import INTERRUPTED
+from .meeting import WAIT, meeting
 
 PORT = 29500  # torch's, where several machines must agree on one
 
@@ -22,10 +23,13 @@ def needs_launcher(gpus: Optional[int]) -> bool:
     """Whether a command is to start processes, not to work by itself.
 
     Raises:
-        ConfigError: fewer than one.
+        ConfigError: fewer than one, or several machines without a number for each.
     """
     if gpus is not None and gpus < 1:
         raise ConfigError(f'--gpus must be from 1 up, got {gpus}.')
+    if gpus is None and machines() > 1:
+        raise ConfigError(f'NNODES={machines()} needs --gpus N, the processes on each machine; for '
+                          'this machine alone: unset NNODES.')
     return gpus is not None and (gpus > 1 or machines() > 1)
 
 
@@ -37,8 +41,8 @@ def machines() -> int:
 def launch(gpus: int, script: str, arguments: Sequence[str]) -> None:
     """Run a Python program in ``gpus`` processes, and end as they do.
 
-    Several machines: NNODES, NODE_RANK, MASTER_ADDR and PORT in the environment (see
-    tools/dist_train.sh --help). Unless OMP_NUM_THREADS is set, the processes share the cores.
+    Several machines: NNODES, NODE_RANK, MASTER_ADDR, PORT and MEETING_TIMEOUT in the environment
+    (see tools/dist_train.sh --help). Unless OMP_NUM_THREADS is set, the processes share the cores.
 
     Args:
         gpus: processes on this machine.
@@ -47,10 +51,13 @@ def launch(gpus: int, script: str, arguments: Sequence[str]) -> None:
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     os.environ.setdefault('OMP_NUM_THREADS', str(max(cores // gpus, 1)))
-    args = torchrun.parse_args([*rendezvous(gpus), script, *arguments])
+    wait = number(WAIT, 600, least=1)
+    args = torchrun.parse_args([*rendezvous(gpus), f'--rdzv-conf=timeout={wait}', script,
+                                *arguments])
     logging.disable(logging.CRITICAL)  # of the launcher: what matters is told below
     try:
-        torchrun.run(args)
+        with meeting(args.master_addr, args.master_port, machines(), wait):
+            torchrun.run(args)
     except ChildFailedError as error:
         text, code = told(*first_failure(error))
         print(text, file=sys.stderr, flush=True)

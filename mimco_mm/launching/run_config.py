@@ -23,6 +23,7 @@ OPTIM_WRAPPERS = dict(
 
 # key -> the option that decides it
 OWN = dict(work_dir='--work-dir', resume='--resume', launcher='--gpus (or --launcher)')
+TEST_TIME = ('tta_model', 'tta_pipeline')  # parts of a config that only tools/test.py --tta reads
 
 
 class Request(NamedTuple):
@@ -85,6 +86,7 @@ def complete(cfg: Config, request: Request) -> Config:
     apply_shortcuts(cfg, request.shortcuts)
     check_own(request.cfg_options)
     apply_options(cfg, request.cfg_options)
+    check_workers(cfg, request.cfg_options)
     cfg.launcher = request.launcher
     cfg.work_dir = request.work_dir or cfg.get('work_dir') or os.path.join(
         'work_dirs', Path(request.config).stem)
@@ -103,6 +105,18 @@ def check_own(cfg_options: Sequence[str]) -> None:
         key = text.partition('=')[0]
         if key in OWN:
             raise ConfigError(f'--cfg-options {text}: `{key}` is what {OWN[key]} says; use that.')
+        if key.partition('.')[0] in TEST_TIME:
+            raise ConfigError(f'--cfg-options {text}: would change nothing here, it is for '
+                              'tools/test.py --tta.')
+
+
+def check_workers(cfg: Config, cfg_options: Sequence[str]) -> None:
+    """Refuse to be asked for workers that stay where there are none; a file's are left out."""
+    for text in cfg_options:
+        loader, _, rest = text.partition('.')
+        if rest.lower() == 'persistent_workers=true' and cfg[loader].get('num_workers', 0) == 0:
+            raise ConfigError(f'--cfg-options {text}: there are no workers that could persist, '
+                              f'`{loader}.num_workers` is 0.')
 
 
 def set_start(cfg: Config, resume: Optional[str]) -> None:

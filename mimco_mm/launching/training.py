@@ -4,14 +4,14 @@ import os
 from typing import Optional
 
 from mmengine.config import Config
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from mmpretrain.registry import RUNNERS
 
 from ..engine import finished
-from ..errors import ConfigError
-from .checks import check_config
+from .building import parts_told
+from .checks import check_config, check_files
 from .dry_run import dry_run
-from .ending import message_of
+from .leftovers import no_empty_folders, nothing_left
 from .run_config import Request, requested_config
 
 
@@ -27,10 +27,20 @@ def train(request: Request) -> Optional[Runner]:
     if is_finished(cfg):
         return None
     check_config(cfg)
+    check_files(cfg)
     if request.dry_run:
-        return dry_run(cfg, build_runner)
-    runner = build_runner(cfg)
-    runner.train()
+        with parts_told(cfg):
+            return dry_run(cfg, build_runner)
+    runner = None
+
+    def begun() -> bool:
+        loop = getattr(runner, '_train_loop', None)  # `iter` and `train_loop` would build it
+        return isinstance(loop, BaseLoop) and loop.iter > getattr(runner, 'first_iter', 0)
+
+    with no_empty_folders(cfg.work_dir), nothing_left(cfg, begun), parts_told(
+            cfg, begun, lambda: getattr(runner, 'model', None)):
+        runner = build_runner(cfg)
+        runner.train()
     return runner
 
 
@@ -43,15 +53,5 @@ def is_finished(cfg: Config) -> bool:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build what runs: model, hooks, logs.
-
-    Raises:
-        ConfigError: whatever a class of the config says of its arguments.
-    """
-    try:
-        return Runner.from_cfg(cfg) if cfg.get('runner_type') is None else RUNNERS.build(cfg)
-    except Exception as error:
-        if message_of(error) is not None:
-            raise
-        raise ConfigError(f'What the config describes cannot be built: {type(error).__name__}: '
-                          f'{error}') from error
+    """Build what runs: model, hooks, logs."""
+    return Runner.from_cfg(cfg) if cfg.get('runner_type') is None else RUNNERS.build(cfg)

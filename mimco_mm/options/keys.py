@@ -1,18 +1,20 @@
 """Options of a config by their keys: set where they reach what runs, refused elsewhere."""
 
-import difflib
-from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Optional, Sequence, Union
 
 from mmengine.config import Config, ConfigDict
 
 from ..errors import ConfigError
-from .places import Path, takes
-from .signatures import ANY, REGISTRIES, Argument, Arguments, registered
+from .checking import MERGED, check_config
+from .places import Path, Takes, takes
+from .refusals import did_you_mean, type_name, unknown
+from .scopes import import_modules
+from .signatures import ANY, Argument
 from .values import check_kind, read_value, split_assignment
 
 Node = Union[ConfigDict, list, tuple]
-Takes = Callable[[ConfigDict, Path, Optional[str]], Arguments]
-MERGED = ('type', '_scope_', '_delete_')  # stand in any dict of a config
+FREE = ('custom_keys', 'paramwise_cfg')  # dicts that get new keys
+REGISTERING = ('custom_imports', 'default_scope')  # decide which types there are
 
 
 def apply_options(cfg: Config, texts: Sequence[str], takes: Takes = takes) -> None:
@@ -30,9 +32,15 @@ def apply_options(cfg: Config, texts: Sequence[str], takes: Takes = takes) -> No
         ConfigError: a key that nothing reads, a value of the wrong kind.
     """
     options = [split_assignment(text) for text in texts]
-    # a type first: it decides what else there may be
-    for key, value in sorted(options, key=lambda option: not option[0].endswith('.type')):
+    early = [option for option in options if option[0].partition('.')[0] in REGISTERING]
+    for key, value in early:
         set_option(cfg, key, value, takes)
+    if early:
+        import_modules(cfg)
+    # then types: they decide what else there may be
+    for key, value in sorted(options, key=lambda option: not option[0].endswith('.type')):
+        if (key, value) not in early:
+            set_option(cfg, key, value, takes)
     check_config(cfg, takes)
 
 
@@ -51,21 +59,9 @@ def set_option(cfg: Config, key: str, text: str, takes: Takes = takes) -> None:
     kind = kind_of(current, argument)
     value = read_value(text, kind)
     check_kind(key, value, kind, argument.optional)
-    if last == 'type':
-        check_type(key, value, scope)
     if isinstance(current, dict) and isinstance(value, dict):
         value = ConfigDict(Config._merge_a_into_b(value, current))
     _assign(cfg, key, node, last, value)
-
-
-def check_type(key: str, name: Any, scope: Optional[str]) -> None:
-    """Raise ConfigError where nothing goes by this name in the registries."""
-    if isinstance(name, str) and '.' not in name and not registered(name, scope):
-        known = {one for registry in REGISTRIES
-                 for one in registry.children.get(scope, registry).module_dict}
-        close = difflib.get_close_matches(name, known, n=3, cutoff=0.7)
-        hint = f' Did you mean {" or ".join(close)}?' if close else ''
-        raise ConfigError(f'`{key}`: there is no {name} in the registries.{hint}')
 
 
 def kind_of(current: Any, argument: Argument) -> type:
@@ -79,34 +75,6 @@ def kind_of(current: Any, argument: Argument) -> type:
     if isinstance(current, (list, tuple)):
         return list
     return str if isinstance(current, str) and argument is ANY else object
-
-
-def check_config(cfg: Config, takes: Takes = takes) -> None:
-    """Raise ConfigError for a key of the config that its class does not take.
-
-    Top-level names that no runner reads are variables of the config file, and left alone.
-    """
-    scope = cfg.get('default_scope')
-    root = takes(cfg._cfg_dict, (), scope)
-    for name, value in cfg._cfg_dict.items():
-        if name in root.named:
-            check_kind(name, value, root.named[name].kind)
-            for path, node in _dicts(value, (name, )):
-                arguments = takes(node, path, scope)
-                unknown = () if arguments.open else [
-                    key for key in node if key not in arguments.named and key not in MERGED]
-                for key in unknown:
-                    raise ConfigError(_unknown(cfg, node, path, key, arguments, takes))
-
-
-def _dicts(value: Any, path: Path) -> Iterator[Tuple[Path, ConfigDict]]:
-    """All dicts in a value, with their paths."""
-    if isinstance(value, dict):
-        yield path, value
-    children = (value.items() if isinstance(value, dict) else
-                enumerate(value) if isinstance(value, (list, tuple)) else ())
-    for key, child in children:
-        yield from _dicts(child, (*path, str(key)))
 
 
 def _child(cfg: Config, node: Node, path: Path, part: str, key: str, takes: Takes) -> Node:
@@ -136,7 +104,7 @@ def _place(node: Node, path: Path, part: str, key: str) -> Union[int, str]:
             return int(part)
         raise ConfigError(f'`{key}`: `{where}` has {len(node)} items, the last is {where}.'
                           f'{len(node) - 1}.')
-    types = [_type_name(item) for item in node]
+    types = [type_name(item) for item in node]
     found = [index for index, name in enumerate(types) if name == part]
     if len(found) == 1:
         return found[0]
@@ -145,11 +113,7 @@ def _place(node: Node, path: Path, part: str, key: str) -> Union[int, str]:
                           f'{", ".join(f"{where}.{index}" for index in found)}.')
     raise ConfigError(f'`{key}`: there is no {part} in `{where}`, which has '
                       f'{", ".join(filter(None, types)) or "no parts with a type"}.'
-                      f'{_did_you_mean(part, filter(None, types))}')
-
-
-def _type_name(item: Any) -> str:
-    return str(item.get('type', '')).rpartition('.')[2] if isinstance(item, dict) else ''
+                      f'{did_you_mean(part, filter(None, types))}')
 
 
 def _argument(cfg: Config, node: ConfigDict, path: Path, name: str, key: str, takes: Takes,
@@ -160,57 +124,12 @@ def _argument(cfg: Config, node: ConfigDict, path: Path, name: str, key: str, ta
         return arguments.named[name]
     if name in MERGED or (arguments.open and (name in node or _is_free(node, path))):
         return ANY
-    raise ConfigError(_unknown(cfg, node, path, name, arguments, takes, key))
+    raise ConfigError(unknown(cfg, node, path, name, arguments, takes, key))
 
 
 def _is_free(node: ConfigDict, path: Path) -> bool:
     """Whether a dict may get new keys: one with a type, whose class takes any, or a new one."""
-    return bool(path) and ('type' in node or not node or path[-1] == 'custom_keys')
-
-
-def _unknown(cfg: Config, node: ConfigDict, path: Path, name: str, arguments: Arguments,
-             takes: Takes, key: Optional[str] = None) -> str:
-    """The message about a key that nothing reads, with the one that may be meant."""
-    full = key or '.'.join((*path, name))
-    if not path and name in node:
-        copies = _copies(cfg, name, takes)
-        rest = full[len(name):]
-        said = f'`{name}` is a variable of the config file, from which it was copied'
-        return (f'`{full}` would change nothing: {said}'
-                + (f' to {" and ".join(copies)}. Set '
-                   f'{" and ".join(f"`{copy}{rest}`" for copy in copies)}.' if copies else
-                   ', and nothing reads it afterwards.'))
-    owner = f'`{".".join(path)}`' if path else 'a run'
-    if _type_name(node):
-        owner += f' ({_type_name(node)})'
-    known = [*arguments.named, *(one for one in node if arguments.open)]
-    hint = _did_you_mean(name, known) or _elsewhere(cfg, name, takes, full)
-    if not hint and 0 < len(known) <= 30:
-        hint = f' It takes {", ".join(sorted(set(known)))}.'
-    return f'`{full}` would change nothing: {owner} takes no `{name}`.{hint}'
-
-
-def _did_you_mean(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, list(known), n=2, cutoff=0.7)
-    return f' Did you mean {" or ".join(f"`{one}`" for one in close)}?' if close else ''
-
-
-def _elsewhere(cfg: Config, name: str, takes: Takes, full: str) -> str:
-    """Where else in the config a key of this name stands."""
-    root = takes(cfg._cfg_dict, (), cfg.get('default_scope')).named
-    found = ['.'.join((*path, name)) for part, value in cfg._cfg_dict.items() if part in root
-             for path, node in _dicts(value, (part, ))
-             if name in node and '.'.join((*path, name)) != full]
-    return f' Did you mean `{"` or `".join(found[:3])}`?' if found else ''
-
-
-def _copies(cfg: Config, name: str, takes: Takes) -> List[str]:
-    """Keys of what runs that have the value of a variable of the config file."""
-    root = takes(cfg._cfg_dict, (), cfg.get('default_scope')).named
-    value = cfg._cfg_dict[name]
-    return ['.'.join((*path, one)) for part, top in cfg._cfg_dict.items() if part in root
-            for path, node in _dicts(top, (part, )) for one, child in node.items()
-            if isinstance(child, (dict, list)) and child == value]
+    return bool(path) and ('type' in node or not node or path[-1] in FREE)
 
 
 def _assign(cfg: Config, key: str, node: Node, place: Union[int, str], value: Any) -> None:

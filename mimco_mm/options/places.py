@@ -9,11 +9,14 @@ from mmengine.runner.utils import set_random_seed
 from torch.nn.utils import clip_grad_norm_
 from torch.utils.data import DataLoader
 
+from ..origins import is_own
 from .signatures import ANY, UNKNOWN, Argument, Arguments, arguments_of, registered
 
 Path = Tuple[str, ...]
+Takes = Callable[[ConfigDict, Path, Optional[str]], Arguments]
 FLAG = Argument(bool, optional=False)
 DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+HOOKS = ('default_hooks', 'custom_hooks')
 LOOPS = dict(val_cfg=ValLoop, test_cfg=TestLoop)
 # Keys of a config that its runner reads beside its own arguments: mmengine's, mmpretrain's, ours
 RUN = dict(
@@ -31,6 +34,12 @@ GROUPS: Dict[Path, Arguments] = {
         dict(cudnn_benchmark=FLAG, mp_cfg=ANY, dist_cfg=ANY, resource_limit=Argument(int)), False),
     ('env_cfg', 'mp_cfg'): Arguments(
         dict(mp_start_method=Argument(str), opencv_num_threads=Argument(int)), False),
+    # mmengine's init_dist, and what it hands on to torch's init_process_group
+    ('env_cfg', 'dist_cfg'): Arguments(
+        dict(backend=Argument(str), init_backend=Argument(str), timeout=Argument(float),
+             port=Argument(int)), False),
+    ('custom_imports', ): Arguments(
+        dict(imports=ANY, allow_failed_imports=FLAG), False),
 }
 # What a class takes by way of its keyword arguments, for another function
 PASSED_ON = {'CheckpointHook': Runner.save_checkpoint}
@@ -41,6 +50,10 @@ PARAMWISE = dict.fromkeys((
     'lr_mult', 'decay_mult', 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult',
     'flat_decay_mult', 'dwconv_decay_mult', 'dcn_offset_lr_mult', 'bypass_duplicate',
     'custom_keys', 'layer_decay_rate', 'num_layers', 'decay_rate', 'decay_type'), ANY)
+WRAPPER = 'MMDistributedDataParallel'  # of several processes, unless a config names one
+NO_PARTS = ('clip_grad', 'nms', 'roi_layer')  # dicts whose `type` is a name of no registry
+OPAQUE = ('Albu', 'Albumentations')  # parts whose inside is of a library without registries
+
 
 
 def run_arguments() -> Arguments:
@@ -72,36 +85,36 @@ def takes(node: ConfigDict, path: Path, scope: Optional[str]) -> Arguments:
     if path == ('optim_wrapper', 'clip_grad'):
         return _less(_more(arguments_of(clip_grad_norm_), 'type', 'clip_value'), 'parameters')
     if path == ('optim_wrapper', 'paramwise_cfg'):
-        return Arguments(PARAMWISE, False)
+        return Arguments(PARAMWISE, True)  # see ``constructors.check_paramwise``
+    if path == ('model_wrapper_cfg', ) and 'type' not in node:
+        return of_type(ConfigDict(type=WRAPPER), scope)
     if path == ('optim_wrapper', ):
-        known = _of_type(node, scope, default=OptimWrapper)
+        known = of_type(node, scope, default=OptimWrapper)
         return _more(known, 'constructor', 'paramwise_cfg', 'optimizer')
     if path[0] == 'param_scheduler' and 'type' in node:
-        return _more(_of_type(node, scope), 'convert_to_iter_based')
+        return _more(of_type(node, scope), 'convert_to_iter_based')
+    if path[0] in HOOKS and 'type' in node:  # mmengine's registration takes it out
+        return _more(of_type(node, scope), 'priority')
+    if 'policies' in path and 'type' in node:
+        return _more(of_type(node, scope), 'magnitude_key')
     if path[-1] == 'norm_cfg' and 'type' in node:
-        return _more(_of_type(node, scope), 'requires_grad')
+        return _more(of_type(node, scope), 'requires_grad')
     if isinstance(node.get('type'), str) or callable(node.get('type')):
-        return _of_type(node, node.get('_scope_', scope))
+        return of_type(node, node.get('_scope_', scope))
     return UNKNOWN
 
 
-def of_tool(*names: str) -> Callable[[ConfigDict, Path, Optional[str]], Arguments]:
-    """``takes`` of a config that a tool reads by itself, under these top-level names."""
-
-    def takes_here(node: ConfigDict, path: Path, scope: Optional[str]) -> Arguments:
-        if not path:
-            return Arguments(dict.fromkeys(names, ANY), False)
-        return _of_type(node, scope) if 'type' in node else UNKNOWN
-
-    return takes_here
+def is_part(node: ConfigDict, path: Path) -> bool:
+    """Whether a dict describes what is built from a registry, by the name of its class."""
+    return isinstance(node.get('type'), str) and path[-1] not in NO_PARTS
 
 
-EVERYWHERE = ('model', 'data_preprocessor', 'num_workers', 'default_scope', 'custom_imports')
-KNN = of_tool(*EVERYWHERE, 'bank', 'queries', 'ks', 'temperature', 'bank_dtype', 'batch_size')
-RETRIEVAL = of_tool(*EVERYWHERE, 'data_root', 'sets', 'crop_queries')
+def is_users(name: str, scope: Optional[str]) -> bool:
+    """Whether a class that a config names is of no library."""
+    return any(is_own(target) for target in registered(name, scope))
 
 
-def _of_type(node: ConfigDict, scope: Optional[str],
+def of_type(node: ConfigDict, scope: Optional[str],
              default: Optional[Callable] = None) -> Arguments:
     """Arguments of all that the dict's ``type`` may name; UNKNOWN where there is none such."""
     kind: Any = node.get('type', default)
@@ -127,5 +140,3 @@ def _more(arguments: Arguments, *names: str) -> Arguments:
 def _less(arguments: Arguments, *names: str) -> Arguments:
     return Arguments({name: argument for name, argument in arguments.named.items()
                       if name not in names}, arguments.open)
-
-

@@ -201,7 +201,8 @@ def set_knn(cfg: Config, folder: str) -> None:
 
 
 def knn_hooks(cfg: Config) -> List[ConfigDict]:
-    return [hook for hook in cfg.get('custom_hooks') or [] if hook['type'] == 'KNNHook']
+    return [hook for hook in cfg.get('custom_hooks') or []
+            if isinstance(hook, dict) and hook.get('type') == 'KNNHook']
 
 
 def positive(option: str, count: int) -> None:

@@ -5,10 +5,11 @@ import functools
 import inspect
 import numbers
 import re
+import sys
 import textwrap
 import typing
 from importlib.util import find_spec
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set
 
 import mmengine.registry
 from mmengine.registry import Registry
@@ -51,13 +52,30 @@ def registered(name: str, scope: Optional[str] = None) -> List[Callable]:
 
     Which registry a config means depends on the place, and few names stand in more than one.
     """
-    load_library(scope)
     found = []
-    for registry in REGISTRIES:
-        one = registry.children.get(scope, registry).get(name)
+    for registry in registries(scope):
+        try:
+            one = registry.get(name)
+        except RuntimeError:  # a path to what cannot be imported
+            continue
         if one is not None and one not in found:
             found.append(one)
     return found
+
+
+def registries(scope: Optional[str]) -> List[Registry]:
+    """mmengine's registries as a library sees them, and those that are the library's alone."""
+    load_library(scope)
+    seen = [registry.children.get(scope, registry) for registry in REGISTRIES]
+    library = sys.modules.get(f'{scope}.registry')
+    return seen + [one for one in vars(library or mmengine.registry).values()
+                   if isinstance(one, Registry) and one not in seen and one not in REGISTRIES]
+
+
+def known_types(scope: Optional[str]) -> Set[str]:
+    """The names of all that a scope's registries hold, and mmengine's."""
+    return {name for registry in (*registries(scope), *REGISTRIES)
+            for name in registry.module_dict}
 
 
 @functools.cache

@@ -4,9 +4,8 @@ import os
 from pathlib import Path
 from typing import Dict, List
 
-from mmengine.utils import track_iter_progress
-
 from ..datasets import list_images
+from ..progress import progress
 
 PARTS = ('train', 'test')
 
@@ -23,9 +22,9 @@ def write_cifar10(root: Path, download: bool = True) -> None:
         for name in images.classes:
             (unfinished / part / name).mkdir(parents=True, exist_ok=True)
         samples = (images[index] for index in range(len(images)))
-        for index, (image, label) in enumerate(track_iter_progress((samples, len(images)))):
+        for index, (image, label) in enumerate(progress(
+                samples, len(images), 'images')):
             image.save(unfinished / part / images.classes[label] / f'{index:05d}.png')
-        print()
     unfinished.rename(root)
 
 

@@ -57,4 +57,4 @@ def test_demo__trains_judges_draws_and_does_nothing_twice(data, tmp_path):
 
 def test_demo__data_root_without_both_parts_is_an_error(tmp_path):
     result = demo('--data-root', str(tmp_path))
-    assert result.returncode == 2 and f'there is no {tmp_path / "train"}' in result.stdout
+    assert result.returncode == 1 and f'there is no {tmp_path / "train"}' in result.stdout

@@ -45,4 +45,4 @@ def test_feeding__folder_without_jpegs(tmp_path):
 
 def test_numbers__below_one_are_refused(tmp_path):
     done = feeding(tmp_path, '--rounds', 0)
-    assert done.returncode == 2 and '--rounds from 1 up' in done.stderr
+    assert done.returncode == 1 and '--rounds from 1 up' in done.stderr

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 TOOLS = Path(__file__).parents[2] / 'tools'
-LIBRARIES = {'common.sh'}  # sourced by other scripts, not run
+LIBRARIES = {'common.sh', 'command_line.py'}  # of the other scripts, not run
 SCRIPTS = sorted(p for p in TOOLS.glob('*.sh') if p.name not in LIBRARIES)
-PROGRAMS = sorted(p for p in TOOLS.rglob('*.py') if p.name != '__init__.py')
+PROGRAMS = sorted(p for p in TOOLS.rglob('*.py') if p.name not in LIBRARIES)
 
 STUB = '''#!/bin/bash
 [[ "$1" == -c ]] && exec {python} "$@"
@@ -34,6 +34,22 @@ def test_help(tool, tmp_path):
                             timeout=120)
     assert result.returncode == 0, result.stderr
     assert 'usage: ' in result.stdout.lower()
+
+
+@pytest.mark.parametrize('tool', PROGRAMS, ids=name)
+def test_usage_errors__all_tools_have_the_one_parser(tool):
+    source = tool.read_text()
+    assert 'ArgumentParser(' not in source and ' Parser(' in source
+
+
+@pytest.mark.parametrize('command, typed', [
+    ([TOOLS / 'mimco', 'index'], 'mimco index'),
+    ([TOOLS / 'convert' / 'index_shards.py'], 'index_shards.py')], ids=['mimco', 'tool'])
+def test_usage_errors__are_one_line_that_names_what_was_typed(command, typed):
+    result = subprocess.run([sys.executable, *map(str, command), '--nothing', 'x'],
+                            capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stderr) == (
+        1, f'error: unrecognized arguments: --nothing (see {typed} --help)\n')
 
 
 @pytest.fixture

@@ -8,14 +8,12 @@ import argparse
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import Parser, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument('work_dirs', nargs='+', type=Path, metavar='WORK_DIR',
                         help='work dirs of tools/train.py, one for each run')
     parser.add_argument('--out', type=Path, metavar='FILE',
@@ -50,10 +48,28 @@ def read_runs(folders: list[Path]) -> dict[str, list[dict]]:
     return runs
 
 
+def with_epochs(runs: dict[str, list[dict]]) -> dict[str, list[dict]]:
+    """The runs that can be drawn over epochs; says which cannot."""
+    from mimco_mm.analysis import epoch_length
+    from mimco_mm.errors import ConfigError
+    found = {}
+    for title, scalars in runs.items():
+        try:
+            epoch_length(scalars)
+            found[title] = scalars
+        except ConfigError as error:
+            print(f'left out {title}: {error}', file=sys.stderr)
+    if not found:
+        sys.exit('error: none of the runs can be drawn over epochs; take --x iteration')
+    return found
+
+
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     from mimco_mm.analysis import picture_file, plot_curves
     runs = read_runs(args.work_dirs)
+    if args.x == 'epoch':
+        runs = with_epochs(runs)
     try:
         out = picture_file(args.out or args.work_dirs[0] / 'curves.png')
         plot_curves(runs, args.x, args.smooth).savefig(out, dpi=150)
@@ -66,4 +82,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -8,16 +8,14 @@ import argparse
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import Parser, run_tool
 
 NETWORKS = ['swin-t', 'swin-b', 'vit-s', 'vit-b']
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument('work_dirs', nargs='*', type=Path, metavar='WORK_DIR',
                         help='work dirs of tools/benchmarks/run.sh, one for each checkpoint')
     parser.add_argument('--network', choices=[*NETWORKS, 'all'], default='vit-s',
@@ -32,6 +30,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def read_own(folders: list[Path], networks: list[str]) -> list:
     """The points of all work dirs; says which give none, and why."""
     from mimco_mm.analysis import own_points, read_results, read_run
+    unmatched = [folder for folder in folders if '*' in str(folder) and not folder.exists()]
+    for pattern in unmatched:  # as a shell leaves it
+        print(f'there is no work dir {pattern} yet')
+    folders = [folder for folder in folders if folder not in unmatched]
     points, skipped = [], 0
     for folder, run in [(folder, read_run(folder)) for folder in folders]:
         try:
@@ -61,4 +63,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

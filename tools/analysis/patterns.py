@@ -12,14 +12,12 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import Parser, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument('checkpoints', nargs='+', metavar='[TITLE=]CHECKPOINT',
                         help='path or URL, and what its column is called')
     parser.add_argument('--data', type=Path, default=Path('data/imagenet/val'), metavar='FOLDER',
@@ -66,7 +64,7 @@ def search(args: argparse.Namespace, backbones: dict, queries: list, paths: list
            for title, backbone in backbones.items()}
     unread: dict[str, str] = {}
     loader = image_loader([query.path for query in queries], args.img_size, len(queries), 0)
-    maps = [maps for _, maps in feature_maps(networks, loader, unread, progress=False)]
+    maps = [maps for _, maps in feature_maps(networks, loader, unread, bar=False)]
     if unread:
         path, why = next(iter(unread.items()))
         raise ValueError(f'the image {path} of a query cannot be read ({why})')
@@ -77,7 +75,6 @@ def search(args: argparse.Namespace, backbones: dict, queries: list, paths: list
     for rows, maps in feature_maps(networks, loader, broken):
         for title, found in maps.items():
             nearest[title].update(found, rows)
-    print()
 
     def box(title: str, patch: int) -> dict:
         return patch_box(patch, backbones[title].stride, args.img_size)._asdict()
@@ -155,4 +152,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -13,16 +13,17 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import Parser
 
+# of the dataloader, and set otherwise for one batch
+IDLE = ('batch_size', 'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor',
+        'drop_last')
 RECONSTRUCTING = ('SimMIM', 'SimMIMMoBY')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument('config', help='of the pre-training, e.g. configs/pretrain/mimco_swin-t.py')
     parser.add_argument('--checkpoint', metavar='FILE',
                         help='of a run of this config, with its heads: WORK_DIR/epoch_N.pth')
@@ -50,10 +51,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def configured(args: argparse.Namespace) -> Config:
     """The config with the command line's options; one that cannot be shown is refused."""
-    from mimco_mm.options import apply_options, apply_shortcuts, load_config
+    from mimco_mm.options import PREVIEW, apply_options, apply_shortcuts, load_config, refuse
     cfg = load_config(args.config)
     apply_shortcuts(cfg, {name: getattr(args, name) for name in ('data', 'teacher', 'mask_ratio')})
-    apply_options(cfg, args.cfg_options)
+    refuse(args.cfg_options, [f'train_dataloader.{key}' for key in IDLE],
+           'a picture has one batch of --count images, read in this process')
+    if not args.checkpoint:
+        refuse(args.cfg_options, [f'model.{key}' for key in cfg.get('model') or {}
+                                  if key not in ('type', 'data_preprocessor')],
+               'no model is built without --checkpoint')
+        if args.teacher:
+            sys.exit('error: --teacher changes nothing without --checkpoint: similarity to it is '
+                     "that of a run's student")
+    apply_options(cfg, args.cfg_options, PREVIEW)
     if not {'model', 'train_dataloader'} <= cfg.keys():
         sys.exit(f'error: {args.config} has no `model` and `train_dataloader`; expected a '
                  'pre-training config like configs/pretrain/mimco_swin-t.py')
@@ -84,6 +94,8 @@ def draw(args: argparse.Namespace, cfg: Config):
     from mimco_mm.names import printable
     preprocessor = training_images.build_preprocessor(cfg)
     inputs, samples = training_images.first_batch(cfg, preprocessor, args.count, args.seed)
+    if len(samples) < args.count:
+        print(f'There are {len(samples)} images, fewer than --count {args.count}')
     report_broken(samples)
     views = inputs if isinstance(inputs, (list, tuple)) else [inputs]
     mask = batch_masks(samples)

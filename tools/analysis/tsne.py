@@ -11,14 +11,12 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import Parser, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument('checkpoints', nargs='+', metavar='[TITLE=]CHECKPOINT',
                         help='path or URL, and what its panel is called')
     parser.add_argument('--data', type=Path, default=Path('data/imagenet/val'), metavar='FOLDER',
@@ -71,7 +69,6 @@ def embed_all(args: argparse.Namespace, backbones: dict, images: dict, broken: d
         loader = image_loader(paths, backbone.img_size, args.batch_size, args.num_workers)
         batches = [(rows, pooled(maps[title]).cpu()) for rows, maps in feature_maps(
             {title: backbone.network}, loader, broken)]
-        print()
         rows, features = (np.concatenate(part) for part in zip(*batches)) if batches else (
             np.empty(0, int), np.empty((0, 1)))
         labels[title] = truth[rows]
@@ -147,4 +144,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -14,9 +14,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Callable, Iterator
 
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import ROOT, Parser, run_tool
 
 SUFFIXES = ('.jpg', '.jpeg')
 COMPARED = 256  # images that the PSNR is of, at most
@@ -24,8 +23,7 @@ DECODING = 'decoding, torchvision'  # the fastest decoder that refuses a cut fil
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument('folder', type=Path, help='JPEGs at any depth, e.g. data/imagenet/val')
     parser.add_argument('--images', type=int, default=240, metavar='N',
                         help='so many of them, evenly spaced (default: %(default)s)')
@@ -160,4 +158,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -14,14 +14,12 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import Parser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument('config', help='config file, e.g. configs/benchmarks/knn/swin-t.py')
     parser.add_argument('checkpoint', help='of a pre-training run, or of a backbone alone')
     parser.add_argument('--gpus', type=int, metavar='N',
@@ -72,6 +70,11 @@ def load_images(cfg: Config) -> dict:
                for part in ('bank', 'queries')}
     its, others = (loader.dataset.metainfo.get('classes') for loader in loaders.values())
     check_same_classes('bank', its, 'queries', others)
+    bank = len(loaders['bank'].dataset)
+    if bank < max(cfg.ks):
+        fits = [k for k in cfg.ks if k <= bank] or [max(bank // 2, 1)]
+        raise LabelError(f'`ks` has {max(cfg.ks)}, and the bank has {bank} images: --cfg-options '
+                         f'ks={str(fits).replace(" ", "")}')
     fewest = min(len(loader.dataset) for loader in loaders.values())
     if fewest < get_world_size():
         raise LabelError(f'{fewest} images are too few for {get_world_size()} processes.')
@@ -93,13 +96,11 @@ def evaluate(cfg: Config, backbone, loaders: dict, say) -> dict:
         say(f'{part}: features of {len(loader.dataset)} images')
         features, labels = extract_features(backbone, preprocessor, loader)
         found[part] = F.normalize(features, dim=1), labels
-        say('')
     bank, bank_labels = found['bank']
     say('similarities')
     accuracies = knn_accuracies(
         *found['queries'], bank.to(get_device(), getattr(torch, cfg.bank_dtype)), bank_labels,
-        ks=cfg.ks, temperature=cfg.temperature, distributed=True, progress=True)
-    say('')
+        ks=cfg.ks, temperature=cfg.temperature, distributed=True, bar=True)
     return {f'k{k}_top{top}': value for k, scores in accuracies.items()
             for top, value in scores.items()}
 

@@ -11,30 +11,22 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import Parser, count, run_tool
 
 TEMPERATURE = 0.2
 
 
-def number(text: str) -> int:
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f'expected a number from 1 up, got {text}')
-    return int(text)
-
-
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--queries', nargs='+', type=number, default=[784, 7680, 30720],
+    parser = Parser(description=__doc__)
+    parser.add_argument('--queries', nargs='+', type=count, default=[784, 7680, 30720],
                         metavar='N', help='masked patches of a batch: Swin-T with 16 images, Swin '
                                           'and ViT-B with 256 (default: 784 7680 30720)')
-    parser.add_argument('--keys', type=number, default=4096, metavar='K',
+    parser.add_argument('--keys', type=count, default=4096, metavar='K',
                         help='negatives in the queue (default: %(default)s)')
-    parser.add_argument('--dim', type=number, default=256, metavar='D',
+    parser.add_argument('--dim', type=count, default=256, metavar='D',
                         help='width of queries and keys (default: %(default)s)')
-    parser.add_argument('--repeats', type=number, default=5, metavar='R',
+    parser.add_argument('--repeats', type=count, default=5, metavar='R',
                         help='timed runs of each (default: %(default)s)')
     parser.add_argument('--device', help='e.g. cpu or cuda (default: a GPU, if there is one)')
     return parser.parse_args(argv)
@@ -103,6 +95,10 @@ def main(argv: list[str] | None = None) -> None:
 
     from mimco_mm.models import InfoNCELoss
     device = args.device or get_device()
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # no such kind, or none of it here
+        sys.exit(f'error: --device {device} cannot be used: {str(error).splitlines()[0]}')
     name = (torch.cuda.get_device_name(device) if device.startswith('cuda')
             else f'{device}, threads: {torch.get_num_threads()}')
     print(f'{name}, torch {torch.__version__}, float32, K = {args.keys}, D = {args.dim}, '
@@ -115,4 +111,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

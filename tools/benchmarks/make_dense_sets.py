@@ -25,9 +25,8 @@ from typing import Iterator, NamedTuple
 import cv2
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import Parser, count, run_tool
 
 LEVELS = 3  # of each colour channel: 27 colours
 BLUR = 9  # px, so that patches have smooth outlines
@@ -44,13 +43,12 @@ class Patch(NamedTuple):
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument('images', type=Path, help='folder of photographs, searched recursively')
     parser.add_argument('--out', type=Path, required=True, help='folder to write to')
-    parser.add_argument('--train', type=int, default=32, help='training images (default: 32)')
-    parser.add_argument('--val', type=int, default=8, help='validation images (default: 8)')
-    parser.add_argument('--side', type=int, default=320, help='longer side in px (default: 320)')
+    parser.add_argument('--train', type=count, default=32, help='training images (default: 32)')
+    parser.add_argument('--val', type=count, default=8, help='validation images (default: 8)')
+    parser.add_argument('--side', type=count, default=320, help='longer side in px (default: 320)')
     parser.add_argument('--seed', type=int, default=0, help='chooses the images (default: 0)')
     return parser.parse_args(argv)
 
@@ -169,4 +167,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -15,9 +15,8 @@ import pickle
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import Parser, run_tool
 
 BOX = 0.9  # the query's box, as a part of both sides of the photograph
 # kind of view -> (smallest, largest) part of the box's area, and the widest ratio of the sides
@@ -25,8 +24,7 @@ VIEWS = {'easy': (0.5, 0.9, 1.5), 'hard': (0.15, 0.35, 2.0), 'junk': (0.02, 0.05
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument('photographs', type=Path,
                         help='folder of images, searched with its subfolders')
     parser.add_argument('out', type=Path, help='folder that gets the set; the --data-root of '
@@ -150,4 +148,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

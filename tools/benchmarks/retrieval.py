@@ -16,9 +16,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import Parser
 
 # The paper's columns in Tables 4 and 9: (set, level)
 COLUMNS = {'ROx M': ('roxford5k', 'medium'), 'ROx H': ('roxford5k', 'hard'),
@@ -26,8 +25,7 @@ COLUMNS = {'ROx M': ('roxford5k', 'medium'), 'ROx H': ('roxford5k', 'hard'),
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument('config',
                         help='config file, e.g. configs/benchmarks/retrieval/swin-t_dino.py')
     parser.add_argument('checkpoint', help='of a pre-training run, or of a backbone alone')
@@ -84,7 +82,6 @@ def evaluate(cfg: Config, backbone, say) -> dict:
                 backbone, images, cfg.data_preprocessor.mean, cfg.data_preprocessor.std,
                 cfg.sets[name].scales, cfg.num_workers)
             truncated += cut
-            say('')
         if truncated:
             say(f'{name}: {len(truncated)} image files end early; what is there of them was used: '
                 f'{", ".join(truncated[:3])}{" ..." * (len(truncated) > 3)}')

@@ -11,9 +11,8 @@ import shlex
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import ROOT, Parser, count, run_tool
 
 # the algorithm's type -> its name in the paper's tables
 METHODS = {'MoCoV3': 'MoCo v3', 'SimMIMMoBY': 'SimMIM + MoBY'}
@@ -22,9 +21,7 @@ SUITE = ('imagenet', 'coco', 'ade20k', 'retrieval', 'knn', 'linear')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='tools/benchmarks/run.sh', description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog='tools/benchmarks/run.sh', description=__doc__)
     parser.add_argument('checkpoint', help='path: backbone_epoch_N.pth, or a full checkpoint')
     parser.add_argument('--suite', default=list(SUITE), type=suite_of,
                         help=f'benchmarks, separated by commas (default: {",".join(SUITE)})')
@@ -36,13 +33,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         help='folder of the images of one benchmark, or of several: '
                              'imagenet,linear,knn=DIR; may be given several times (default: what '
                              'the configs name, below data/)')
-    parser.add_argument('--gpus', type=int, default=8,
+    parser.add_argument('--gpus', type=count, default=8,
                         help='processes a machine, with --slurm in all (default: 8)')
     parser.add_argument('--slurm', metavar='PARTITION', help='submit through srun')
     parser.add_argument('--network', choices=['swin-t', 'swin-b', 'vit-s', 'vit-b'],
                         help='whose configs to take (default: told from the checkpoint)')
     parser.add_argument('--method', help="as in the paper's tables (default: from the checkpoint)")
-    parser.add_argument('--epochs', type=int,
+    parser.add_argument('--epochs', type=count,
                         help='of its pre-training (default: from the checkpoint)')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
                         help='override keys of all configs, or of those of some benchmarks: '
@@ -61,7 +58,7 @@ def suite_of(text: str) -> list[str]:
     unknown = [name for name in names if name not in SUITE]
     if unknown or not names:
         raise argparse.ArgumentTypeError(f'expected some of {",".join(SUITE)}, got {text!r}')
-    return names
+    return list(dict.fromkeys(names))
 
 
 def data_root(text: str) -> dict[str, str]:
@@ -148,4 +145,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -13,17 +13,16 @@ from pathlib import Path
 from statistics import median
 from unittest import mock
 
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import ROOT, Parser, count, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument('config', nargs='?', default=ROOT / 'configs/pretrain/mimco_swin-t.py',
                         help='config of MimCo (default: configs/pretrain/mimco_swin-t.py)')
-    parser.add_argument('--batch-size', type=int, default=2, help='images a process (default: 2)')
-    parser.add_argument('--repeats', type=int, default=5, help='steps of each kind (default: 5)')
+    parser.add_argument('--batch-size', type=count, default=2, help='images a process (default: 2)')
+    parser.add_argument('--repeats', type=count, default=5, help='steps of each kind (default: 5)')
     return parser.parse_args(argv)
 
 
@@ -135,8 +134,8 @@ def report(args: argparse.Namespace, seconds: dict, sent: dict) -> None:
     print(f'  efficiency {middle["alone"] / middle["together"]:.0%}, of which the machine '
           f'{middle["alone"] / middle["apart"]:.0%}; communication '
           f'{1 - middle["apart"] / middle["together"]:.0%} of a step together')
-    for kind, (calls, count) in sent.items():
-        print(f'  {kind}: {calls} calls, {count} bytes from each rank')
+    for kind, (calls, size) in sent.items():
+        print(f'  {kind}: {calls} calls, {size} bytes from each rank')
 
 
 def main() -> None:
@@ -147,4 +146,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

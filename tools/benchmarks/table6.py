@@ -17,9 +17,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import ROOT, Parser, count, run_tool
 
 # Network -> (drop path rate, layer decay): top-1 accuracy in percent (paper, Table 6)
 TABLE_6 = {
@@ -32,13 +31,12 @@ TABLE_6 = {
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument('config', help='one of configs/benchmarks/imagenet/')
     parser.add_argument('checkpoint', help='the pre-trained backbone')
     parser.add_argument('--pairs', nargs='+', type=pair, metavar='DROP_PATH,LAYER_DECAY',
                         help="e.g. 0.1,0.65 0.1,0.75 (default: the network's rows of Table 6)")
-    parser.add_argument('--gpus', type=int, default=8,
+    parser.add_argument('--gpus', type=count, default=8,
                         help='processes of a run (default: %(default)s)')
     parser.add_argument('--work-dir', type=Path,
                         help='default: work_dirs/table6_CONFIG_NAME')
@@ -167,4 +165,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -13,9 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import ROOT, Parser, run_tool
 
 SIMMIM, MIMCO = 'SimMIM', 'MimCo'
 # Backbone -> contrastive method and its config; SimMIM's config, and what a larger one differs in.
@@ -29,8 +28,7 @@ BACKBONES = {
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument('backbones', nargs='*', choices=[*BACKBONES, []], metavar='BACKBONE',
                         help=f'of {", ".join(BACKBONES)} (default: all)')
     parser.add_argument('--batch-size', type=int, default=16, metavar='B',
@@ -168,4 +166,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -10,9 +10,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import Parser, count, run_tool
 
 LIBRARIES = ('mmpretrain', 'mmdet', 'mmseg', 'timm', 'transformers', 'official', 'official-swin',
              'official-simmim', 'official-moby', 'official-deit', 'official-mae',
@@ -20,27 +19,21 @@ LIBRARIES = ('mmpretrain', 'mmdet', 'mmseg', 'timm', 'transformers', 'official',
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument('checkpoint', help='path or URL')
     parser.add_argument('out', type=Path,
-                        help='what to write: a .pth file (mmpretrain, mmdet, mmseg, official), a '
+                        help='what to write: a .pth file (mmpretrain, mmdet, mmseg, official; the '
+                             'ending is added where there is none), a '
                              '.safetensors file (timm), or a folder (transformers)')
     parser.add_argument('--to', required=True, choices=LIBRARIES, metavar='LIBRARY',
                         help=f'{", ".join(LIBRARIES)}: the library, or the code of its authors; '
                              '`official` is that of Swin-Transformer for Swin, of DeiT for ViT')
-    parser.add_argument('--heads', type=positive,
+    parser.add_argument('--heads', type=count,
                         help='attention heads of a ViT, where the file does not tell')
     parser.add_argument('--dry-run', action='store_true',
                         help='show what would go where, and write nothing')
     parser.add_argument('--overwrite', action='store_true', help='replace what is there')
     return parser.parse_args(argv)
-
-
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'{text!r} is no number of heads: give 1 or more')
-    return int(text)
 
 
 def table(moves: list) -> str:
@@ -83,6 +76,8 @@ def check_place(args: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
+    if not args.out.suffix and args.to not in ('timm', 'transformers'):
+        args.out = args.out.with_name(f'{args.out.name}.pth')
     try:
         check_place(args)
     except OSError as error:  # a name that is too long, a folder that may not be read
@@ -95,4 +90,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

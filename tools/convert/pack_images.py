@@ -14,16 +14,12 @@ import shutil
 import sys
 from pathlib import Path
 
-from mmengine.utils import track_iter_progress
-
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import Parser, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument('images', type=Path,
                         help='folder of images, or of CLASS folders, e.g. data/imagenet/train')
     parser.add_argument('out', type=Path, help='new folder, e.g. data/imagenet-tar/train')
@@ -58,6 +54,7 @@ def main() -> None:
     from mimco_mm.datasets.storage.tar_index import write_index
     from mimco_mm.datasets.storage.tar_scan import find_shards, scan_shard
     from mimco_mm.names import printable
+    from mimco_mm.progress import progress
     unfinished = args.out.with_name(f'{args.out.name}.unfinished')
     try:
         names, _, ignored = list_images(args.images)
@@ -70,9 +67,8 @@ def main() -> None:
                                            int(args.shard_size * 1e6))
         else:
             written = packing.write_lmdb(args.images, names, unfinished)
-        for _ in track_iter_progress((written, len(names))):
+        for _ in progress(written, len(names), 'images'):
             pass
-        print()
         if args.format == 'tar':
             write_index(unfinished, ((shard, scan_shard(shard))
                                      for shard in find_shards(unfinished)))
@@ -86,4 +82,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

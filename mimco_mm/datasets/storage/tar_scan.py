@@ -57,10 +57,11 @@ def scan_shard(shard: Path, ignored: Optional[Ignored] = None) -> List[Member]:
                     ignored.others[OUTSIDE if leads_out(name) else HIDDEN] += 1
                 elif isinstance(member, str):
                     ignored.others[member] += 1
-                elif name.endswith('.cls') and '/' not in name:
-                    tar.fileobj.seek(member.offset_data)
-                    label = tar.fileobj.read(min(member.size, MAX_LABEL + 1))
-                    classes[name.partition('.')[0]] = os.fsdecode(label).strip()
+                elif name.endswith('.cls'):
+                    if '/' not in name:  # else the folder is the class
+                        tar.fileobj.seek(member.offset_data)
+                        label = tar.fileobj.read(min(member.size, MAX_LABEL + 1))
+                        classes[name.partition('.')[0]] = os.fsdecode(label).strip()
                 elif name.lower().endswith(SUFFIXES):
                     images.append((name, member.offset_data, member.size))
                 else:

@@ -1,3 +1,5 @@
+import warnings
+
 from .coded import CodedFlip, CodedResizedCrop, LoadCodedImage, PackCodedInputs
 from .cropping import AntialiasedResizedCrop
 from .flipping import RandomHorizontalFlip
@@ -10,3 +12,6 @@ from .pixel_types import to_rgb
 __all__ = ['AntialiasedResizedCrop', 'BrokenImageError', 'CodedFlip', 'CodedResizedCrop',
            'LoadCodedImage', 'LoadRGBImage', 'MaskGenerator', 'PackCodedInputs', 'PackPlanes',
            'RandomHorizontalFlip', 'decode', 'open_image', 'to_rgb']
+
+# mmcv's word for each image of a ColorJitter by Pillow, which takes nothing else
+warnings.filterwarnings('ignore', "Only use 'alpha' for pillow backend")

@@ -1,3 +1,4 @@
+import warnings
 from typing import Optional
 
 from mmengine.hooks import Hook
@@ -14,6 +15,11 @@ class AccumulationHook(Hook):
     the MessageHub, as ``accumulating``, in which iterations the weights that they follow have not
     moved since the last one.
     """
+
+    def before_train(self, runner) -> None:
+        """Leave out what the schedules say of gradients that are added up while they go on."""
+        if runner.optim_wrapper._accumulative_counts > 1:
+            warnings.filterwarnings('ignore', 'Detected call of `scheduler.step')
 
     def before_train_epoch(self, runner) -> None:
         wrapper, iterations = runner.optim_wrapper, len(runner.train_dataloader)

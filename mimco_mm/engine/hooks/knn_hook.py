@@ -8,7 +8,7 @@ from mmengine.model import is_model_wrapper
 from mmpretrain.registry import HOOKS
 from torch import nn
 
-from ...datasets import LabelledImages, check_same_classes, image_loader, is_hidden
+from ...datasets import LabelledImages, check_same_classes, count_images, image_loader, is_hidden
 from ...errors import ConfigError
 from ...evaluation import knn_accuracies, own_size, readable_features
 from ...names import printable
@@ -80,6 +80,8 @@ class KNNHook(Hook):
                     f'k-NN needs images in {data_root}/{part}/CLASS, and there is no such '
                     'folder. Name the folder that holds both with `--knn`, others than train and '
                     'val by `custom_hooks.KNNHook.bank` and `.queries`; or leave --knn out.')
+        if data_root is not None:
+            self.check_bank(f'{data_root}/{bank}', count_images(f'{data_root}/{bank}', k))
 
     def before_run(self, runner) -> None:
         """Find the images.
@@ -97,13 +99,16 @@ class KNNHook(Hook):
                            queries.img_prefix, queries.metainfo['classes'])
         self.parts = [_spread(images, size)
                       for images, (_, size) in zip((bank, queries), self.sizes)]
-        count = len(self.parts[0].paths)
-        if count < self.k:
-            fits = max(count // 2, 1)
-            raise ConfigError(f'`k` of KNNHook is {self.k}, but the bank, {bank.img_prefix}, has '
-                              f'{count} images: `--cfg-options custom_hooks.KNNHook.k={fits}`.')
+        self.check_bank(bank.img_prefix, len(self.parts[0].paths))
         if self.img_size is None:
             self.img_size = _size_of(_unwrapped(runner.model).backbone)
+
+    def check_bank(self, folder: str, count: int) -> None:
+        """Refuse a bank with fewer images than neighbours that are to vote."""
+        if count < self.k:
+            fits = max(count // 2, 1)
+            raise ConfigError(f'`k` of KNNHook is {self.k}, but the bank, {folder}, has '
+                              f'{count} images: `--cfg-options custom_hooks.KNNHook.k={fits}`.')
 
     def after_train_epoch(self, runner) -> None:
         if self.data_root is None or not self.every_n_epochs(runner, self.interval):

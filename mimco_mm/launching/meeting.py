@@ -1,0 +1,64 @@
+"""Machines that wait for one another, and launchers that were named and are not there."""
+
+import os
+from contextlib import contextmanager
+from typing import Iterator
+
+from torch.distributed import DistError
+from torch.distributed.elastic.rendezvous import RendezvousError
+
+from ..errors import ConfigError
+
+WAIT = 'MEETING_TIMEOUT'  # seconds that machines wait for one another
+# launcher -> what it sets in the environment of each process, and what starts it
+LAUNCHERS = dict(
+    pytorch=(('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT'),
+             'torchrun; or leave --launcher out and take --gpus N, which starts the processes'),
+    slurm=(('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST'),
+           'srun, as tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR does'),
+    mpi=(('OMPI_COMM_WORLD_LOCAL_RANK', 'OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE',
+          'MASTER_ADDR'), "Open MPI's mpirun, with MASTER_ADDR set"))
+
+
+def check_launcher(launcher: str) -> None:
+    """Refuse the name of a launcher that has not started this process.
+
+    Raises:
+        ConfigError: it says what to type.
+    """
+    names, starter = LAUNCHERS.get(launcher, ((), ''))
+    missing = [name for name in names if name not in os.environ]
+    if missing:
+        raise ConfigError(f'--launcher {launcher} is for processes that it has started, and '
+                          f'{", ".join(missing)} of its environment is not there: start this by '
+                          f'{starter}.')
+
+
+@contextmanager
+def meeting(address: str, port: int, nodes: int, wait: int) -> Iterator[None]:
+    """Say what several machines wait for, and end by a message where one does not come.
+
+    Args:
+        address: of machine 0.
+        port: there.
+        nodes: how many machines.
+        wait: seconds.
+
+    Raises:
+        ConfigError: they have not met in this time.
+    """
+    if nodes > 1:
+        print(f'Waiting for {nodes} machines to meet at {address}:{port}, {wait} s at most '
+              f'({WAIT}).', flush=True)
+    try:
+        yield
+    except (DistError, RendezvousError) as error:
+        raise ConfigError(
+            f'{nodes} machines did not meet at {address}:{port} within {wait} s: {said(error)}. Is '
+            'the same command running on each, with its own NODE_RANK, and can this machine reach '
+            f'MASTER_ADDR and PORT? To wait longer: {WAIT}=SECONDS.') from error
+
+
+def said(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip('.') if str(error).strip() else \
+        type(error).__name__

@@ -1,0 +1,33 @@
+"""A bar over what takes a while, which counts what a user counts: images, shards, queries."""
+
+from typing import Callable, Iterable, Iterator, TypeVar
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+Item = TypeVar('Item')
+
+
+def progress(items: Iterable[Item], total: int, unit: str,
+             size: Callable[[Item], int] = lambda item: 1) -> Iterator[Item]:
+    """Go through items under a bar with the time that is left; off a terminal its end is a line.
+
+    Args:
+        items: what is gone through.
+        total: how many there are, in ``unit``.
+        unit: what is counted, for the user to read.
+        size: how many of them an item is, such as the images of a batch.
+    """
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn(), 'left:',
+               TimeRemainingColumn())
+    with Progress(*columns) as bar:
+        task = bar.add_task(unit, total=total)
+        for item in items:
+            yield item
+            bar.advance(task, size(item))

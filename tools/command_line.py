@@ -1,0 +1,46 @@
+"""What the command lines of all tools share: where the package is, how they are read and end."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any, Callable, NoReturn
+
+ROOT = Path(__file__).resolve().parents[1]
+if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
+    sys.path.insert(0, str(ROOT))
+COMMAND = 'MIMCO_COMMAND'  # what the user has typed, where that was not the tool's file
+TRACEBACK = 'MIMCO_TRACEBACK'  # set: an error comes with its traceback
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, exit code 1, as all errors of the tools."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault('formatter_class', argparse.RawDescriptionHelpFormatter)
+        typed = os.environ.pop(COMMAND, None)  # it is not for the commands that this one starts
+        super().__init__(**{**kwargs, 'prog': typed or kwargs.get('prog')})
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(1, f'error: {message} (see {self.prog} --help)\n')
+
+
+def count(text: str) -> int:
+    """A whole number from 1 up, for ``add_argument(type=count)``."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'expected a number from 1 up, got {text!r}')
+    return int(text)
+
+
+def run_tool(main: Callable[[], None]) -> None:
+    """Run a tool; what the user can mend ends it with the message alone, exit code 1."""
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        errors = sys.modules.get('mimco_mm.errors')  # where it is not imported nothing raises it
+        mendable = (OSError, errors.UserError) if errors else OSError
+        if os.environ.get(TRACEBACK) or not isinstance(error, mendable):
+            raise
+        sys.exit(f'error: {error}')
