@@ -16,9 +16,6 @@ from mmengine.runner import Runner
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from command_line import Parser
 
-# How many tensors an error names.
-SHOWN = 4
-
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=__doc__)
@@ -93,6 +90,7 @@ class LoadWhole(Hook):
         self.content = content
 
     def before_run(self, runner: Runner) -> None:
+        from mimco_mm.checkpoints import CheckpointError, check_whole
         runner.call_hook('after_load_checkpoint', checkpoint=self.content)
         model = runner.model
         while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
@@ -100,17 +98,10 @@ class LoadWhole(Hook):
         state = self.content.get('state_dict')
         if not isinstance(state, dict):
             raise refusal(self.path, 'it has no `state_dict`')
-        wanted = model.state_dict()
-        problems = {
-            'missing in it': wanted.keys() - state.keys(),
-            'unknown to the model': state.keys() - wanted.keys(),
-            'of another shape': {key for key in wanted.keys() & state.keys()
-                                 if wanted[key].shape != state[key].shape},
-        }
-        told = [f'{len(keys)} tensors are {what} ({", ".join(sorted(keys)[:SHOWN])}'
-                f'{" ..." * (len(keys) > SHOWN)})' for what, keys in problems.items() if keys]
-        if told:
-            raise refusal(self.path, '; '.join(told))
+        try:
+            check_whole(state, model.state_dict())
+        except CheckpointError as error:
+            raise refusal(self.path, str(error)) from error
         model.load_state_dict(state)
         runner._has_loaded = True
         runner.logger.info(f'Loaded all {len(state)} tensors of {self.path}')

@@ -6,16 +6,20 @@ from .errors import CheckpointError
 from .exporting import TARGETS, prepare_export
 from .heads import heads_of
 from .loading import load_backbone
+from .mmengine_loader import read_safely_everywhere
 from .networks import network_config, timm_call
 from .reading import read_checkpoint
 from .report import LoadReport
 from .resumable import Resumable, find_resumable, traces_of_a_run
+from .starting import read_run, start_from
+from .whole import check_whole
 from .whole_backend import WHOLE
 from .writing import remove_abandoned, write_text, write_whole
 
 __all__ = [
-    'TARGETS', 'WHOLE', 'CheckpointError', 'LoadReport', 'Resumable', 'describe', 'find_resumable',
-    'heads_of', 'load_backbone', 'local_file', 'network_config', 'network_name', 'prepare_export',
-    'read_checkpoint', 'remove_abandoned', 'save_backbone', 'sha256_of', 'timm_call',
-    'traces_of_a_run', 'write_text', 'write_whole'
+    'TARGETS', 'WHOLE', 'CheckpointError', 'LoadReport', 'Resumable', 'check_whole', 'describe',
+    'find_resumable', 'heads_of', 'load_backbone', 'local_file', 'network_config', 'network_name',
+    'prepare_export', 'read_checkpoint', 'read_run', 'read_safely_everywhere', 'remove_abandoned',
+    'save_backbone', 'sha256_of', 'start_from', 'timm_call', 'traces_of_a_run', 'write_text',
+    'write_whole'
 ]

@@ -36,7 +36,7 @@ def describe(checkpoint: str, heads: Optional[int] = None) -> Description:
     Raises:
         CheckpointError: unreadable, or no Swin or ViT in it that is known.
     """
-    found, sha256, meta = open_backbone(checkpoint)
+    found, sha256, meta, _ = open_backbone(checkpoint)
     variant = variant_of(found.inside)
     if variant is not None:
         raise CheckpointError(f'{checkpoint}: {variant}')

@@ -16,6 +16,8 @@ from .variants import variant_of
 MASK_TOKEN = 'mask_token'
 # A backbone that does not put out its last map, or not normalised, has no place for its norm.
 FINAL_NORM = re.compile(r'(ln1|norm\d*)\.(weight|bias)$')
+# A batch norm counts its batches.
+COUNTER = 'num_batches_tracked'
 # mmpretrain's wrapper of timm's models puts this before all their names.
 TIMM_PREFIX = 'timm_model.'
 # How many offending tensors an error names.
@@ -94,7 +96,8 @@ def _fit(network: nn.Module, found: Found, fresh: Sequence[str], advice: str) ->
 
 def fixed_tensors(network: nn.Module, prefix: str = '') -> set[str]:
     """Names of tensors that training never changes: index buffers and sin-cos positions."""
-    fixed = {name for name, buffer in network.named_buffers() if not buffer.is_floating_point()}
+    fixed = {name for name, buffer in network.named_buffers()
+             if not buffer.is_floating_point() and not name.endswith(COUNTER)}
     fixed |= {name for name, parameter in network.named_parameters()
               if name.endswith('pos_embed') and not parameter.requires_grad
               and is_sincos(parameter)}

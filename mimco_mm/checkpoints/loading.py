@@ -1,11 +1,12 @@
-from typing import Optional, Sequence
+from contextlib import contextmanager
+from typing import Iterator, Optional, Sequence
 
 from torch import nn
 
 from .errors import CheckpointError
 from .fitting import fit
 from .heads import check_heads, heads_in
-from .opening import open_backbone
+from .opening import Opened, open_backbone
 from .report import LoadReport
 
 
@@ -37,18 +38,32 @@ def load_backbone(network: nn.Module,
             tensors missing, unexpected, of another shape, of other fixed values, or not finite;
             another number of heads.
     """
+    with told_of(network, checkpoint, config_key):
+        return load_opened(network, checkpoint, open_backbone(checkpoint, sha256, if_missing),
+                           fresh)
+
+
+@contextmanager
+def told_of(network: nn.Module, checkpoint: str, config_key: str) -> Iterator[None]:
+    """Let a CheckpointError say what was to be loaded, and which config key names the file."""
     try:
-        found, digest, meta = open_backbone(checkpoint, sha256, if_missing)
-        fitted = fit(network, found, fresh)
-        check_heads(network, heads_in(found.state, found.naming, meta))
+        yield
     except CheckpointError as error:
         raise CheckpointError(f'Cannot load {type(network).__name__} from '
                               f'`{config_key}`={str(checkpoint)!r}:\n{error}') from error
+
+
+def load_opened(network: nn.Module, checkpoint: str, opened: Opened,
+                fresh: Sequence[str] = ()) -> LoadReport:
+    """``load_backbone`` of a file that was read; ``checkpoint`` names it in the report."""
+    found = opened.found
+    fitted = fit(network, found, fresh)
+    check_heads(network, heads_in(found.state, found.naming, opened.meta))
     network.load_state_dict({**network.state_dict(), **fitted.state})
     parameters = {name: value.numel() for name, value in network.named_parameters()}
     return LoadReport(
         checkpoint=str(checkpoint),
-        sha256=digest,
+        sha256=opened.sha256,
         release=found.release,
         naming=found.naming.name if found.naming else 'named as in the network',
         matched=len(fitted.state),

@@ -15,11 +15,13 @@ class Opened(NamedTuple):
         found: as in the file, in mmpretrain's names.
         sha256: of the file, or of an index and all files that it names.
         meta: what the file says of itself, and under 'config.json' what the file beside it says.
+        content: all that the file holds.
     """
 
     found: Found
     sha256: str
     meta: dict
+    content: dict
 
 
 def open_backbone(checkpoint: str, sha256: Optional[str] = None, if_missing: str = '') -> Opened:
@@ -34,5 +36,5 @@ def open_backbone(checkpoint: str, sha256: Optional[str] = None, if_missing: str
         found = find_backbone(content)
     except CheckpointError as error:
         raise CheckpointError(f'{file.path}: {error}') from error
-    return Opened(found, file.sha256, {**(meta if isinstance(meta, dict) else {}),
-                                       CONFIG: config_of(Path(file.path))})
+    about = {**(meta if isinstance(meta, dict) else {}), CONFIG: config_of(Path(file.path))}
+    return Opened(found, file.sha256, about, content)

@@ -2,16 +2,18 @@
 
 import re
 import zipfile
-from collections import OrderedDict
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 import torch
 from safetensors.torch import load_file
 
+from .damage import damaged_record, damaged_tensors
 from .errors import CheckpointError
 from .folders import is_index, shards, weights_file
+from .plain_classes import PLAIN
+from .stand_ins import refused_class, under
 
 # More foreign classes than any known checkpoint holds (mmengine's run state has about ten).
 MAX_FOREIGN_CLASSES = 64
@@ -19,41 +21,22 @@ MAX_FOREIGN_CLASSES = 64
 SHOWN = 6
 
 
-class Inert:
-    """Stands in for a foreign class of a checkpoint: takes any state, and does nothing with it."""
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> 'Inert':
-        return super().__new__(cls)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        pass
-
-    def __setstate__(self, state: Any) -> None:
-        pass
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        pass
-
-
-class InertMapping:
-    """The same for a dict's subclass, such as yacs' CfgNode.
-
-    torch fills no other mapping than its own few, so the stand-in makes one of those.
-    """
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> OrderedDict:
-        return OrderedDict()
-
-
-def read_checkpoint(path: str) -> dict:
-    """The content of a checkpoint (PyTorch's or safetensors), on the CPU.
+def read_checkpoint(path: str, stand_ins: bool = True, map_location: Any = None) -> dict:
+    """The content of a checkpoint (PyTorch's or safetensors).
 
     Only tensors and plain containers are rebuilt (``weights_only=True``). Any other class that the
     file names, such as mmengine's HistoryBuffer or argparse's Namespace, becomes an inert stand-in.
+    The bytes of a zip archive, which PyTorch's files are, must have the checksums with which they
+    were written.
 
     Args:
         path: of a file, whatever its ending, of an index of several, or of a folder with either as
             the Hugging Face hub has them.
+        stand_ins: without them mmengine's HistoryBuffer and numpy's numbers are rebuilt as well,
+            and a file with any other class is refused: a run that goes on has use for all that it
+            holds.
+        map_location: as in ``torch.load``; without it tensors stay in the file, and come into the
+            memory of the CPU as they are used.
 
     Raises:
         CheckpointError: no such file, or not a checkpoint that can be read safely.
@@ -61,13 +44,15 @@ def read_checkpoint(path: str) -> dict:
     file = weights_file(Path(str(path)).expanduser())
     if not file.is_file():
         raise CheckpointError(f'No such checkpoint file: {file} (seen from {Path.cwd()}).')
-    return _read_shards(file) if is_index(file) else _read_file(file)
+    if is_index(file):
+        return _read_shards(file, stand_ins, map_location)
+    return _read_file(file, stand_ins, map_location)
 
 
-def _read_shards(index: Path) -> dict:
+def _read_shards(index: Path, *how: Any) -> dict:
     content = {}
     for part, names in shards(index).items():
-        tensors = _read_file(part)
+        tensors = _read_file(part, *how)
         missing = names - tensors.keys()
         if missing:
             raise CheckpointError(f'{part} lacks {len(missing)} tensors that {index.name} says are '
@@ -76,8 +61,8 @@ def _read_shards(index: Path) -> dict:
     return content
 
 
-def _read_file(file: Path) -> dict:
-    content = _read_safetensors(file) if _of_safetensors(file) else _read_torch(file)
+def _read_file(file: Path, *how: Any) -> dict:
+    content = _read_safetensors(file) if _of_safetensors(file) else _read_torch(file, *how)
     if not isinstance(content, dict):
         raise CheckpointError(f'{file} holds a {type(content).__name__}; expected a dict of '
                               'tensors, or one with such a dict under `state_dict` or `model`.')
@@ -96,40 +81,52 @@ def _read_safetensors(file: Path) -> dict:
         raise CheckpointError(_complaint(file, error)) from error
 
 
-def _read_torch(file: Path) -> Any:
+def _read_torch(file: Path, stand_ins: bool, map_location: Any) -> Any:
     """``torch.load``, with a stand-in for each foreign class, found by what torch refuses."""
     names = _names_in_zip(file)
     if _of_torchscript(names):  # torch before 2.6 would run it
         raise CheckpointError(_complaint(file, TypeError('TorchScript')))
-    stand_ins = {}
-    while len(stand_ins) <= MAX_FOREIGN_CLASSES:
+    damaged = _damaged(file) if names else None
+    if damaged and damaged.endswith('.pkl'):
+        raise CheckpointError(_told_damage(file, damaged))
+    made = {}
+    while len(made) <= MAX_FOREIGN_CLASSES:
         try:
-            with torch.serialization.safe_globals(list(stand_ins.values())):
-                return torch.load(file, map_location='cpu', weights_only=True,
-                                  mmap=bool(names))
+            with torch.serialization.safe_globals(list(made.values()) if stand_ins else PLAIN):
+                content = torch.load(file, map_location=map_location or 'cpu', weights_only=True,
+                                     mmap=bool(names) and map_location is None)
+            break
         except UnpicklingError as error:
-            name, kind = _refused_class(error)
-            if name is None or issubclass(stand_ins.get(name, object), kind):
+            name, kind = refused_class(error)
+            if name is None or issubclass(made.get(name, object), kind):
                 raise CheckpointError(_complaint(file, error)) from error
-            stand_ins[name] = _stand_in(name, kind)
+            if not stand_ins:
+                raise CheckpointError(
+                    f'{file} holds a {name}, which no state of a run does. A run goes on from '
+                    'tensors, numbers and text alone; to begin a new one from its weights: '
+                    '--cfg-options load_from=FILE.') from error
+            made[name] = under(name, type(name, (kind, ), {}))
         except Exception as error:  # a damaged file makes the unpickler raise anything
             raise CheckpointError(_complaint(file, error)) from error
-    raise CheckpointError(f'{file} names more than {MAX_FOREIGN_CLASSES} foreign classes.')
+    else:
+        raise CheckpointError(f'{file} names more than {MAX_FOREIGN_CLASSES} foreign classes.')
+    if damaged:
+        raise CheckpointError(_told_damage(file, damaged, damaged_tensors(file, content)))
+    return content
 
 
-def _refused_class(error: UnpicklingError) -> tuple[Optional[str], type]:
-    """The foreign class that torch's reader stumbled over, and the stand-in that it needs."""
-    unknown = re.search(r'GLOBAL ([\w.]+) was not an allowed global', str(error))
-    if unknown:
-        return unknown[1], Inert
-    filled = re.search(r"Can only SETITEMS? .* but got <class '([\w.]+)'>", str(error))
-    return (filled[1] if filled else None), InertMapping
+def _damaged(file: Path) -> Optional[str]:
+    try:
+        return damaged_record(file)
+    except Exception as error:  # a damaged directory makes the archive's reader raise anything
+        raise CheckpointError(_complaint(file, error)) from error
 
 
-def _stand_in(name: str, kind: type) -> type:
-    """An inert class under the full ``name`` by which the file asks for it."""
-    module, _, attribute = name.rpartition('.')
-    return type(attribute, (kind, ), {'__module__': module or 'builtins'})
+def _told_damage(file: Path, record: str, tensors: Sequence[str] = ()) -> str:
+    more = f' and {len(tensors) - SHOWN} more' * (len(tensors) > SHOWN)
+    what = f'{", ".join(tensors[:SHOWN])}{more} in it' if tensors else f'its part {record}'
+    return (f'{file} is damaged: {what} has other bytes than were written (CRC-32). Copy or '
+            'download it again; of a run that goes on, take an earlier checkpoint: --resume FILE.')
 
 
 def _complaint(file: Path, error: Exception) -> str:

@@ -6,7 +6,7 @@ import torch
 
 from .errors import CheckpointError
 from .namings import Naming, StateDict, naming_of
-from .reading import Inert
+from .stand_ins import Inert
 from .tensors import ordinary
 
 
@@ -54,6 +54,7 @@ class Found(NamedTuple):
         left_out: tensors beside them that belong to no backbone.
         inside: all tensors that lay there, under the file's names.
         geometric: how its bias tables are resized, see ``Release``.
+        beside: all tensors that lay elsewhere, heads for instance.
     """
 
     release: str
@@ -62,6 +63,7 @@ class Found(NamedTuple):
     left_out: list[str]
     inside: StateDict
     geometric: bool
+    beside: StateDict
 
 
 def find_backbone(checkpoint: dict) -> Found:
@@ -82,9 +84,10 @@ def find_backbone(checkpoint: dict) -> Found:
     inside = {key.removeprefix(release.prefix): ordinary(key, value)
               for key, value in state.items() if key.startswith(release.prefix)}
     naming = naming_of(inside)
+    beside = {key: value for key, value in state.items() if not key.startswith(release.prefix)}
     contents = naming.read(inside) if naming else (inside, [])
     branch = ', branch teacher of a self-distillation' if wrapper == 'teacher' else ''
-    return Found(release.name + branch, naming, *contents, inside, release.geometric)
+    return Found(release.name + branch, naming, *contents, inside, release.geometric, beside)
 
 
 def _instead(checkpoint: dict) -> str:

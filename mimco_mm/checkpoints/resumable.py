@@ -101,7 +101,7 @@ def open_resumable(file: Path) -> Resumable:
     Raises:
         CheckpointError: unreadable, or not of a run.
     """
-    content = read_checkpoint(file)
+    content = read_checkpoint(file, stand_ins=False)
     missing = [part for part in PARTS if part not in content]
     if missing:
         what = ('is a backbone alone, for transfers' if is_backbone(content) else

@@ -4,7 +4,7 @@ import warnings
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Dict, Optional, Union
+from typing import Callable, Dict, Optional, Sequence, Union
 
 import torch
 import torch.distributed as dist
@@ -17,7 +17,7 @@ from mmengine.runner import BaseLoop, Runner
 from mmpretrain.registry import HOOKS, RUNNERS
 from torch import nn
 
-from ..checkpoints import WHOLE, CheckpointError, remove_abandoned
+from ..checkpoints import WHOLE, CheckpointError, read_run, remove_abandoned, start_from
 from ..models.acceleration import accelerate, compile_blocks
 from ..models.utils import convert_sync_batchnorm_to_cpu
 from ..names import printable
@@ -146,6 +146,27 @@ class PretrainRunner(Runner):
             for line in further_on(self.cfg, found):
                 self.logger.warning(line)
         self._load_from = str(found.file)
+
+    def load_checkpoint(self, filename: str, map_location: Union[str, Callable] = 'cpu',
+                        strict: bool = True, revise_keys: Sequence = ()) -> dict:
+        """Read a checkpoint, and load it whole or refuse it: ``read_run``, or ``start_from``.
+
+        ``strict`` and ``revise_keys`` are mmengine's, and change nothing here.
+
+        Raises:
+            CheckpointError: it cannot be read safely, or is of another model.
+        """
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        if self._resume:
+            checkpoint = read_run(model, filename, map_location)
+            told = f'Loaded all {len(checkpoint["state_dict"])} tensors of {filename}'
+        else:
+            checkpoint, told = start_from(model, filename)
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        model.load_state_dict(checkpoint['state_dict'])
+        self._has_loaded = True
+        self.logger.info(told)
+        return checkpoint
 
     def save_checkpoint(self, out_dir: str, filename: str, file_client_args: Optional[Dict] = None,
                         *args, backend_args: Optional[Dict] = None, **kwargs) -> None:

@@ -12,7 +12,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmpretrain.registry import DATASETS, HOOKS, MODELS
 
-from ..checkpoints import traces_of_a_run
+from ..checkpoints import local_file, traces_of_a_run
 from ..datasets import ImageFolder, count_images, list_images
 from ..engine import check_parts, checkpoint_folders, run_to_resume
 from ..engine.start_check import less_than_a_batch
@@ -146,6 +146,16 @@ def check_knn(cfg: Config) -> None:
         HOOKS.build(hook)
 
 
+def check_start_file(cfg: Config) -> None:
+    """Refuse to begin from a file that is not there; a URL is downloaded once, for all processes.
+
+    Raises:
+        CheckpointError: see ``local_file``.
+    """
+    if cfg.get('load_from') and not cfg.get('resume'):
+        local_file(cfg.load_from, if_missing='It is what `load_from` names.')
+
+
 def check_config(cfg: Config) -> None:
     """What the config alone tells."""
     check_whole(cfg)
@@ -172,3 +182,4 @@ def check_all(cfg: Config, processes: int) -> None:
     check_config(cfg)
     check_files(cfg, processes)
     check_teacher_file(cfg)
+    check_start_file(cfg)

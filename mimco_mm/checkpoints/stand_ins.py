@@ -1,0 +1,49 @@
+"""Inert classes in place of the foreign ones that a checkpoint names."""
+
+import re
+from collections import OrderedDict
+from pickle import UnpicklingError
+from typing import Any, Optional
+
+
+class Inert:
+    """Stands in for a foreign class of a checkpoint: takes any state, and does nothing with it."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> 'Inert':
+        return super().__new__(cls)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+
+class InertMapping:
+    """The same for a dict's subclass, such as yacs' CfgNode.
+
+    torch fills no other mapping than its own few, so the stand-in makes one of those.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> OrderedDict:
+        return OrderedDict()
+
+
+def refused_class(error: UnpicklingError) -> tuple[Optional[str], type]:
+    """The foreign class that torch's reader stumbled over, and the stand-in that it needs."""
+    unknown = re.search(r'GLOBAL ([\w.]+) was not an allowed global', str(error))
+    if unknown:
+        return unknown[1], Inert
+    filled = re.search(r"Can only SETITEMS? .* but got <class '([\w.]+)'>", str(error))
+    return (filled[1] if filled else None), InertMapping
+
+
+def under(name: str, what: Any) -> Any:
+    """Let torch's reader find a class or function under a full name."""
+    module, _, what.__qualname__ = name.rpartition('.')
+    what.__module__ = module or 'builtins'
+    what.__name__ = what.__qualname__
+    return what
