@@ -5,7 +5,7 @@ from .download import local_file, sha256_of
 from .errors import CheckpointError
 from .exporting import TARGETS, prepare_export
 from .heads import heads_of
-from .loading import load_backbone
+from .loading import load_backbone, told_of
 from .mmengine_loader import read_safely_everywhere
 from .networks import network_config, timm_call
 from .reading import read_checkpoint
@@ -20,6 +20,6 @@ __all__ = [
     'TARGETS', 'WHOLE', 'CheckpointError', 'LoadReport', 'Resumable', 'check_whole', 'describe',
     'find_resumable', 'heads_of', 'load_backbone', 'local_file', 'network_config', 'network_name',
     'prepare_export', 'read_checkpoint', 'read_run', 'read_safely_everywhere', 'remove_abandoned',
-    'save_backbone', 'sha256_of', 'start_from', 'timm_call', 'traces_of_a_run', 'write_text',
-    'write_whole'
+    'save_backbone', 'sha256_of', 'start_from', 'timm_call', 'told_of', 'traces_of_a_run',
+    'write_text', 'write_whole'
 ]

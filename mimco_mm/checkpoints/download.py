@@ -1,6 +1,7 @@
 """Checkpoints by URL: downloaded once, kept, and checked."""
 
 import hashlib
+import logging
 import os
 import re
 import sys
@@ -8,15 +9,17 @@ import tempfile
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
-from typing import Iterator, NamedTuple, Optional
+from typing import Iterator, NamedTuple, Optional, Tuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import urlretrieve
 
 import torch
 from filelock import FileLock
+from mmengine.logging import print_log
 from torch.hub import tqdm
 
 from .errors import CheckpointError
+from .first_hash import memory_of, remember, remembered
 from .folders import parts_of, weights_file
 from .reading import is_web_page
 
@@ -37,7 +40,8 @@ def local_file(checkpoint: str, sha256: Optional[str] = None, if_missing: str = 
 
     Downloads are kept under torch's hub folder (``TORCH_HOME``), each URL in a folder of its own,
     for many releases share one file name. One process downloads, others wait for it, on another
-    machine with the same folder too.
+    machine with the same folder too. The sha256 of the first one is kept beside it, and compared
+    ever after, where no other is known.
 
     Args:
         checkpoint: a path, of a folder of the Hugging Face hub too, or an http, https or file URL.
@@ -48,11 +52,10 @@ def local_file(checkpoint: str, sha256: Optional[str] = None, if_missing: str = 
     Raises:
         CheckpointError: not there, unreachable, or another file than the one with this sha256.
     """
-    file, mend = Path(str(checkpoint)).expanduser(), 'Check where it came from.'
+    file, mend, of_url = Path(str(checkpoint)).expanduser(), 'Check where it came from.', False
     if '://' in str(checkpoint):
-        file, mend = downloaded(checkpoint), 'Delete it to download it again.'
-        in_name = HASH_IN_NAME.search(file.name)
-        sha256 = sha256 or (in_name[1] if in_name else None)
+        file, sha256 = downloaded(checkpoint, sha256)
+        mend, of_url = 'Delete it to download it again.', True
     file = weights_file(file)
     if not file.is_file():
         raise CheckpointError(f'No such checkpoint file: {file} (seen from {Path.cwd()}). '
@@ -61,11 +64,13 @@ def local_file(checkpoint: str, sha256: Optional[str] = None, if_missing: str = 
     if sha256 and not found.startswith(sha256.lower()):
         raise CheckpointError(f'{file} has the sha256 {found}, expected {sha256}: it is another '
                               f'file, or a damaged one. {mend}')
+    if of_url:
+        remember(file, found)
     return LocalFile(str(file), found)
 
 
-def downloaded(url: str) -> Path:
-    """Where the file of a URL is kept, after its download."""
+def downloaded(url: str, sha256: Optional[str]) -> Tuple[Path, Optional[str]]:
+    """Where the file of a URL is kept, after its download, and what its sha256 must begin with."""
     try:
         scheme, _, path, *_ = urlsplit(url)
     except ValueError as error:
@@ -76,19 +81,24 @@ def downloaded(url: str) -> Path:
     folder = hashlib.sha256(url.encode()).hexdigest()[:12]
     file = (Path(torch.hub.get_dir()) / 'checkpoints' / 'mimco_mm' / folder
             / Path(unquote(path)).name)
+    in_name = HASH_IN_NAME.search(file.name)
+    known = sha256 or (in_name[1] if in_name else None)
+    if scheme == 'http' and known is None:
+        print_log(f'{url} comes over an open line, where it can be exchanged: name its hash by '
+                  '`sha256` beside `checkpoint` in the config.', 'current', logging.WARNING)
     if not file.is_file():
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with one_at_a_time(file):
                 if not file.is_file():
-                    download(url, file)
+                    download(url, file, known)
         except (OSError, HTTPException, ValueError) as error:
             if isinstance(error, CheckpointError):
                 raise
             raise CheckpointError(
                 f'{url} cannot be downloaded ({error}). On a machine without a network, download '
                 f'it elsewhere and give its path, or put it at {file}.') from error
-    return file
+    return file, known or remembered(file)
 
 
 @contextmanager
@@ -105,8 +115,8 @@ def one_at_a_time(file: Path) -> Iterator[None]:
         lock.release()
 
 
-def download(url: str, file: Path) -> None:
-    """Fetch a URL; ``file`` is there as a whole, or not at all."""
+def download(url: str, file: Path, known: Optional[str]) -> None:
+    """Fetch a URL; ``file`` is there as a whole and as it is ``known``, or not at all."""
     handle, name = tempfile.mkstemp('.partial', f'{file.name}.', file.parent)
     os.close(handle)
     partial = Path(name)  # of this process alone
@@ -124,10 +134,26 @@ def download(url: str, file: Path) -> None:
             if is_web_page(content.read(32)):
                 raise CheckpointError(f'{url} gave a web page, not a checkpoint: take the link of '
                                       'the file itself.')
+        check_download(url, file, sha256_of(partial), known)
         partial.chmod(0o666 & ~umask())
         os.replace(partial, file)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_download(url: str, file: Path, found: str, known: Optional[str]) -> None:
+    """Raise CheckpointError where a URL gave another file than is known, or than it did before."""
+    first = remembered(file)
+    if known and not found.startswith(known.lower()):
+        raise CheckpointError(f'{url} gave a file with the sha256 {found}, expected {known}: it is '
+                              'another file, or a damaged one, and was not kept. Check the '
+                              'address, and the `sha256` beside it.')
+    if not known and first not in (None, found):
+        raise CheckpointError(f'{url} gave a file with the sha256 {found}, and one with {first} '
+                              'before: the release was exchanged, and was not kept. To take it '
+                              f'nonetheless, delete {memory_of(file)}.')
+    if known:
+        memory_of(file).unlink(missing_ok=True)
 
 
 def umask() -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 from mmpretrain.registry import MODELS
 from safetensors.torch import save_file
 
@@ -70,7 +71,8 @@ def hub(tmp_path, monkeypatch) -> Path:
 
 
 def kept_files(hub: Path) -> list:
-    return [file for file in hub.rglob('*') if file.is_file() and file.suffix != '.lock']
+    return [file for file in hub.rglob('*')
+            if file.is_file() and file.suffix not in ('.lock', '.sha256')]
 
 
 def refusal(url: str, **arguments) -> str:
@@ -154,18 +156,49 @@ def test_local_file__right_sha256(server, tmp_path, sha256):
         assert local_file(checkpoint, sha256).sha256 == SHA256
 
 
-def test_local_file__wrong_sha256(server, tmp_path):
+def test_local_file__wrong_sha256(server, tmp_path, hub):
     server.pages['/a.pth'] = CONTENT
     url, path, wrong = f'{server.url}/a.pth', str(write(tmp_path / 'a.pth')), '0' * 8
-    for checkpoint, mend in ((url, 'Delete it to download it again.'),
-                             (path, 'Check where it came from.')):
-        message = refusal(checkpoint, sha256=wrong)
-        assert f'has the sha256 {SHA256}, expected 00000000' in message and mend in message
-    # The file to be deleted is named, and to delete it mends.
-    kept = refusal(url, sha256=wrong).partition(' has the sha256')[0]
+    message = refusal(path, sha256=wrong)
+    assert f'has the sha256 {SHA256}, expected 00000000' in message
+    assert message.endswith('Check where it came from.')
+    message = refusal(url, sha256=wrong)
+    assert f'gave a file with the sha256 {SHA256}, expected 00000000' in message
+    assert kept_files(hub) == []
+    # Of one that was kept, the file to be deleted is named, and to delete it mends.
+    kept = local_file(url).path
+    assert refusal(url, sha256=wrong).startswith(f'{kept} has the sha256 {SHA256}, expected 0000')
     server.pages['/a.pth'] = b'another'
     Path(kept).unlink()
-    assert local_file(url, hashlib.sha256(b'another').hexdigest()).path == kept
+    another = hashlib.sha256(b'another').hexdigest()
+    assert local_file(url, another) == (kept, another) == local_file(url)
+
+
+def test_local_file__the_first_hash_is_kept_and_compared(server):
+    server.pages['/a.pth'] = CONTENT
+    url = f'{server.url}/a.pth'
+    kept = Path(local_file(url).path)
+    assert Path(f'{kept}.sha256').read_text() == f'{SHA256}  a.pth\n'
+    kept.write_bytes(b'damaged')
+    assert f'expected {SHA256}' in refusal(url) and 'Delete it to download' in refusal(url)
+    kept.unlink()
+    server.pages['/a.pth'] = b'exchanged'
+    message = refusal(url)
+    assert f'and one with {SHA256} before' in message and not kept.exists()
+    Path(re.search(r'delete (\S+)\.$', message)[1]).unlink()  # as told
+    assert local_file(url).sha256 == hashlib.sha256(b'exchanged').hexdigest()
+
+
+def test_local_file__open_line_without_a_hash_is_said(server, tmp_path):
+    log = tmp_path / 'log.txt'
+    MMLogger.get_instance(tmp_path.name, log_file=str(log))
+    server.pages['/a.pth'] = server.pages[f'/a-{SHA256[:8]}.pth'] = CONTENT
+    local_file(f'{server.url}/a.pth', SHA256)
+    local_file(f'{server.url}/a-{SHA256[:8]}.pth')
+    local_file(write(tmp_path / 'a.pth').as_uri())
+    assert log.read_text() == ''
+    local_file(f'{server.url}/a.pth')
+    assert f'{server.url}/a.pth comes over an open line' in log.read_text()
 
 
 def test_local_file__hash_in_the_name(server):

@@ -122,8 +122,11 @@ def schedule(runner) -> str:
 
 
 def teacher(model: nn.Module) -> List[str]:
-    report = getattr(model.target_generator, 'report', None)
-    return [f'teacher {report}; frozen, in eval mode, not saved'] if report else []
+    target = model.target_generator
+    if getattr(target, 'report', None) is None:
+        return []
+    return [f'teacher {target.report}; frozen, in eval mode, not saved',
+            f'features of the teacher: {target.spread}']
 
 
 def parameters(model: nn.Module) -> str:

@@ -2,14 +2,17 @@ from typing import Optional, Sequence
 
 import torch
 import torch.nn.functional as F
+from mmengine.dist import is_main_process
 from mmengine.model import BaseModule
 from mmpretrain.registry import MODELS
 from torch import nn
 
-from ...checkpoints import LoadReport, load_backbone
+from ...checkpoints import LoadReport, load_backbone, told_of
 from ...errors import ConfigError
 from ..acceleration import accelerate
+from .probing import Spread, check_matrices, made_images, side_of, spread_of
 
+KEY = 'model.target_generator.checkpoint'
 DTYPES = {None: None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
 
@@ -65,6 +68,7 @@ class FrozenTeacher(BaseModule):
                               f'{", ".join(map(repr, DTYPES))}, got {dtype!r}.')
         self.dtype = DTYPES[dtype]
         self.report: Optional[LoadReport] = None
+        self.spread: Optional[Spread] = None  # of rank 0
         self.register_buffer('scale', None, persistent=False)
         self.register_buffer('shift', None, persistent=False)
 
@@ -82,20 +86,32 @@ class FrozenTeacher(BaseModule):
             self.shift = (student_mean - mean) / std
 
     def init_weights(self) -> None:
-        """Load the checkpoint, once.
+        """Load the checkpoint, once, and let rank 0 see whether its features tell images apart.
 
         Raises:
-            CheckpointError: it is missing, unreadable, of another architecture, or not finite.
+            CheckpointError: it is missing, unreadable, of another architecture, or not finite; its
+                features are not, or are the same whatever the image.
         """
         if self.report is None:
             self.network.init_weights()  # computes the fixed tensors that the file must agree with
             self.report = load_backbone(
-                self.network, self.checkpoint, config_key='model.target_generator.checkpoint',
+                self.network, self.checkpoint, config_key=KEY,
                 sha256=self.sha256, if_missing=self.if_missing, fresh=self.fresh)
+            with told_of(self.network, self.checkpoint, KEY):
+                check_matrices(self.network)
             self.network.requires_grad_(False)
             self.network.eval()
             if self.dtype is not None:
                 accelerate(self.network).to(self.dtype)  # mmpretrain's Swin mixes in float32
+            if is_main_process():
+                self.spread = self.probe()
+
+    @torch.no_grad()
+    def probe(self) -> Spread:
+        """How its features spread, of images that are made for it; no random number is drawn."""
+        images = made_images(self.input_size or side_of(self.network))
+        with told_of(self.network, self.checkpoint, KEY):
+            return spread_of(self.features(images.to(next(self.network.parameters()).device)))
 
     @torch.no_grad()
     def forward(self, x: torch.Tensor) -> torch.Tensor:
