@@ -7,6 +7,7 @@ from torch import nn
 
 from .download import local_file
 from .errors import CheckpointError
+from .fitting import MASK_TOKEN
 from .loading import load_opened, told_of
 from .mmengine_loader import read_for_mmengine
 from .namings import StateDict
@@ -41,7 +42,8 @@ def read_run(model: nn.Module, checkpoint: str, map_location: Any) -> dict:
 def start_from(model: nn.Module, checkpoint: str) -> Tuple[dict, str]:
     """Load a checkpoint of any known format into a model that begins a new run.
 
-    Its backbone is loaded as a teacher's is: whole, or the file is refused. All else is loaded as
+    Its backbone is loaded as a teacher's is: whole, or the file is refused; only a student's mask
+    token need not be in it. All else is loaded as
     well where file and model name the same tensors, as those of one algorithm do; otherwise it
     begins anew. In a transfer, what has another shape begins anew, such as a last layer of other
     classes.
@@ -56,7 +58,7 @@ def start_from(model: nn.Module, checkpoint: str) -> Tuple[dict, str]:
     network = getattr(model, 'backbone', model)
     with told_of(model, checkpoint, 'load_from'):
         opened = open_backbone(checkpoint, if_missing=IF_MISSING)
-        report = load_opened(network, checkpoint, opened)
+        report = load_opened(network, checkpoint, opened, fresh=(MASK_TOKEN, ))
         theirs, own = opened.found.beside, beside(model)
         taken = {}
         if theirs.keys() == own.keys():
