@@ -1,11 +1,13 @@
 """Who may import whom, and what no file of the package may do, read from the syntax trees."""
 
 import ast
+import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mmengine.runner import CheckpointLoader
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for top in ('mimco_mm', 'tests') for path in (ROOT / top).rglob('*.py')
@@ -84,7 +86,25 @@ def test_package__unpickles_nothing_but_tensors():
     for call in sum(loads.values(), []):
         assert 'weights_only=True' in [ast.unparse(keyword) for keyword in call.keywords]
     assert not {(file, module) for file, module in imports('mimco_mm') if within(
-        module, 'pickle.load', 'pickle.loads', 'joblib', 'dill', 'torch.load', 'torch.jit')}
+        module, 'pickle.load', 'pickle.loads', 'joblib', 'dill', 'torch.load', 'torch.jit',
+        'mmengine.runner.load_checkpoint', 'mmengine.runner.checkpoint.load_checkpoint',
+        'mmengine.runner.checkpoint._load_checkpoint')}
+
+
+def test_mmengine__reads_checkpoints_by_our_reader_alone():
+    """Its own loaders unpickle; all schemes that it, or a library on it, has registered count."""
+    libraries = ('mimco_mm', 'mmpretrain.models', 'mmdet.models', 'mmseg.models')
+    for library in libraries:
+        if importlib.util.find_spec(library.partition('.')[0]):
+            importlib.import_module(library)
+    loaders = {loader.__module__ for loader in CheckpointLoader._schemes.values()}
+    assert loaders == {'mimco_mm.checkpoints.mmengine_loader'}
+
+
+def test_tools__unpickle_nothing():
+    tools = [ast.unparse(node.func) for path in (ROOT / 'tools').rglob('*.py')
+             for node in nodes(path, ast.Call)]
+    assert tools and not {'torch.load', 'pickle.load', 'pickle.loads'} & set(tools)
 
 
 def test_package__errors_on_user_input_are_no_bare_asserts():
