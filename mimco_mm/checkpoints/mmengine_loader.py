@@ -36,11 +36,15 @@ def load_from_mimco_mm(filename: str, map_location: Any = None) -> dict:
     Raises:
         CheckpointError: see ``local_file`` and ``read_checkpoint``.
     """
-    file = local_file(url_of(filename)).path
     try:
-        return read_for_mmengine(file, map_location or 'cpu', stand_ins=False)
-    except CheckpointError:
-        return read_for_mmengine(file, map_location or 'cpu', stand_ins=True)
+        file = local_file(url_of(filename)).path
+        try:
+            return read_for_mmengine(file, map_location or 'cpu', stand_ins=False)
+        except CheckpointError:
+            return read_for_mmengine(file, map_location or 'cpu', stand_ins=True)
+    except CheckpointError as error:
+        raise CheckpointError(f'{error}\n{filename} is what `init_cfg.checkpoint` of a part of the '
+                              'model names, or `load_from`, or --resume.') from error
 
 
 def read_for_mmengine(file: str, map_location: Any, stand_ins: bool) -> dict:

@@ -133,7 +133,8 @@ def _complaint(file: Path, error: Exception) -> str:
     """Why a file cannot be read, less torch's advice to read it with ``weights_only=False``."""
     blocked = re.search(r'GLOBAL (\S+) whose module', str(error))
     if blocked:
-        return f'{file} cannot be read safely: to unpickle it is to call {blocked[1]}.'
+        return (f'{file} cannot be read safely: to unpickle it is to call {blocked[1]}, which was '
+                'not done. Take the weights from elsewhere, or saved as a `state_dict` alone.')
     start = _start(file)
     return (f'{file} ({file.stat().st_size} bytes, the first are {start[:32]}) is no checkpoint of '
             f'PyTorch or safetensors, or a truncated or damaged one ({type(error).__name__}).'
