@@ -40,6 +40,7 @@ def renamed(name: str, function: Callable) -> Callable:
 PLAIN = [
     under('mmengine.logging.history_buffer.HistoryBuffer', PlainHistory),
     under('builtins.getattr', no_function),
+    slice,
     np.ndarray,
     np.dtype,
     *{type(np.dtype(code)) for code in NUMBERS},

@@ -7,6 +7,7 @@ from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 
 from mimco_mm.checkpoints import CheckpointError
+from mimco_mm.models.target_generators.probing import spread_of
 
 SWIN = dict(
     type='SwinTransformer', img_size=64, window_size=2, drop_path_rate=0.5,
@@ -176,3 +177,37 @@ def test_teacher__in_bfloat16_gives_the_same_features_to_its_rounding(checkpoint
 def test_teacher__says_which_dtypes_there_are():
     with pytest.raises(ValueError, match="target_generator.dtype.*'bfloat16'.*got 'int8'"):
         MODELS.build(dict(type='FrozenTeacher', backbone=SWIN, checkpoint='', dtype='int8'))
+
+
+@pytest.mark.parametrize('config', [SWIN, VIT])
+@pytest.mark.parametrize('change, message', [
+    (torch.zeros_like, 'matrices holds one value'),
+    (lambda x: torch.full_like(x, 0.5), 'matrices holds one value'),
+    (lambda x: x * 1e30, 'features of made images are not finite')])
+def test_teacher__that_tells_no_images_apart_is_refused(tmp_path, config, change, message):
+    network = MODELS.build(config)
+    network.init_weights()
+    learned = {name for name, value in network.named_parameters() if value.requires_grad}
+    torch.save({name: change(value) if name in learned else value
+                for name, value in network.state_dict().items()}, tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match=f'`model.target_generator.checkpoint`=.*\n.*{message}'
+                       '.*--teacher'):
+        build(config, str(tmp_path / 'a.pth')).init_weights()
+
+
+def test_spread__of_features_that_are_the_same_for_all_images():
+    row = torch.randn(1, 8, 4, 4)
+    with pytest.raises(CheckpointError, match='two different images are the same'):
+        spread_of(torch.cat([row, row + 1e-4]))
+    assert spread_of(torch.cat([row, -row])).images == pytest.approx(1)
+    flat = torch.randn(2, 8, 1, 1).expand(2, 8, 4, 4)  # images differ: a teacher of whole images
+    assert spread_of(flat).positions == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize('config', [SWIN, VIT])
+def test_teacher__is_looked_at_without_a_random_number(checkpoint, config):
+    teacher = build(config, checkpoint(config))
+    teacher.init_weights()
+    before = torch.get_rng_state()
+    assert teacher.probe() == teacher.spread and 0.05 < teacher.spread.images < 1
+    assert torch.equal(torch.get_rng_state(), before)

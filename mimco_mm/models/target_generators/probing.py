@@ -10,9 +10,10 @@ from ...checkpoints import CheckpointError
 
 SIDE = 224  # px of an image, for a network that takes any
 COARSE = 8  # values along a side, from which an image is interpolated
-# Two images' features of one position differ by 0.28 to 0.57 of their size in the paper's four
-# networks with random weights, and by 0 to 1e-6 in networks whose weights hold one value.
-LEAST = 1e-2
+# By this part of their size two images' features must differ at the same position. In the paper's
+# four networks, as they are initialised, it is 0.28 to 0.57; in Swins of one value throughout 0, in
+# Swins of weights a thousandth of those 1e-9.
+LEAST = 3e-3
 MEND = 'Give another file by `--teacher` (`model.target_generator.checkpoint`).'
 
 
