@@ -80,19 +80,37 @@ def traces_of_a_run(folders: Sequence[Path]) -> List[Path]:
 
 
 def newest(files: Sequence[Path], folder: Path) -> Resumable:
-    """The readable one with most iterations; of two, the one of a whole epoch."""
+    """The readable one with most iterations inside; of two, the one of a whole epoch.
+
+    To read all of a run that keeps them all takes minutes: of those by epochs, and of those by
+    iterations, it ends at the highest number that is what the file says inside.
+    """
     found, skipped = [], []
-    for file in files:
-        try:
-            found.append(open_resumable(file))
-        except (CheckpointError, OSError) as error:
-            skipped.append(f'{file.name}: {error}')
+    for kind in ('epoch', 'iter'):
+        for file in sorted(of_kind(files, kind), key=number, reverse=True):
+            try:
+                found.append(open_resumable(file))
+            except (CheckpointError, OSError) as error:
+                skipped.append(f'{file.name}: {error}')
+                continue
+            if number(file) == getattr(found[-1], kind):
+                break
     if not found:
         raise CheckpointError('\n  '.join([
             f'{folder} holds checkpoints, and none that a run can go on from:', *skipped,
             'Put back a copy of one; or remove them, and --resume begins the run anew.']))
     best = max(found, key=lambda one: (one.iter, one.file.name.startswith('epoch_')))
     return best._replace(skipped=tuple(skipped))
+
+
+def of_kind(files: Sequence[Path], kind: str) -> List[Path]:
+    return [file for file in files if file.name.startswith(f'{kind}_')]
+
+
+def number(file: Path) -> int:
+    """N of epoch_N.pth; -1 of what is named otherwise."""
+    text = file.stem.partition('_')[2]
+    return int(text) if text.isdecimal() else -1
 
 
 def open_resumable(file: Path) -> Resumable:

@@ -55,7 +55,7 @@ def test_newest__that_can_be_read_is_taken_and_the_other_named(run, damage):
     lines = str(told.value).splitlines()
     assert lines[0] == f'{run} holds checkpoints, and none that a run can go on from:'
     assert [line.split(':')[0].strip() for line in lines[1:-1]] == [
-        'epoch_1.pth', 'epoch_10.pth', 'epoch_9.pth']
+        'epoch_10.pth', 'epoch_9.pth', 'epoch_1.pth']
     assert 'remove them' in lines[-1]
 
 
@@ -74,6 +74,23 @@ def test_newest__by_iteration_inside_not_by_name_or_time(run):
     write(run / 'iter_40.pth', 9, 40)  # younger, and as far as the whole epoch
     (run / 'iter_5.pth').unlink()
     assert find_resumable(run).file == run / 'epoch_10.pth'
+
+
+def test_newest__a_name_that_is_not_what_is_inside_is_not_believed(run):
+    write(run / 'epoch_50.pth', 2, 8)
+    write(run / 'epoch_copy.pth', 3, 12)
+    assert find_resumable(run).file == run / 'epoch_10.pth'
+    for file in run.glob('epoch_1*.pth'):
+        file.unlink()
+    (run / 'epoch_9.pth').rename(run / 'epoch_009.pth')
+    assert find_resumable(run)[:3] == (run / 'epoch_009.pth', 9, 36)
+
+
+def test_newest__of_many_is_found_by_reading_few(run):
+    for epoch in range(2, 9):
+        (run / f'epoch_{epoch}.pth').write_bytes(b'not read')
+    assert find_resumable(run)[:3] == (run / 'epoch_10.pth', 10, 40)
+    assert not find_resumable(run).skipped
 
 
 def test_copied_and_moved_runs__go_on_from_their_own(run, tmp_path):
