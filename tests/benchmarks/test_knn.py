@@ -121,8 +121,8 @@ def test_knn__two_processes_write_what_one_writes(files, tool, monkeypatch, tmp_
     ('swin.py', 'nothing.pth', [], '`CHECKPOINT`=.*\n.*No such checkpoint file'),
     ('swin.py', 'vit.pth', [], 'Cannot load SwinTransformer'),
     ('swin.py', 'swin.pth', ['--pool', 'cls'], 'SwinTransformer has'),
-    ('swin.py', 'swin.pth', ['--cfg-options', 'ks=[1,200]'], '200 neighbours of 24 .*lower `ks`'),
-    ('swin.py', 'swin.pth', ['--cfg-options', 'ks=[0]'], '`ks` must be numbers from 1 up'),
+    ('swin.py', 'swin.pth', ['--cfg-options', 'ks=[1,200]'], 'has 200, and the bank has 24 images'),
+    ('swin.py', 'swin.pth', ['--cfg-options', 'ks=[0]'], '`ks` expects a whole number from 1 up'),
     ('swin.py', 'swin.pth', ['--cfg-options', 'queries.data_prefix=test'],
      'one folder of images for each class under .*test'),
     ('swin.py', 'swin.pth', ['--cfg-options', 'queries.data_prefix=train/lying'],
@@ -149,7 +149,8 @@ def test_knn__a_broken_image_is_named(files, tool, monkeypatch, tmp_path):
     small.write_images(tmp_path, 2)
     (tmp_path / 'val' / 'lying' / '1.png').write_bytes(b'nothing')
     with pytest.raises(SystemExit, match='lying/1.png cannot be read'):
-        main(tool, monkeypatch, files / 'swin.py', files / 'swin.pth', '--data-root', tmp_path)
+        main(tool, monkeypatch, files / 'swin.py', files / 'swin.pth', '--data-root', tmp_path,
+             '--cfg-options', 'ks=[1]')
 
 
 @pytest.mark.parametrize('name', WIDTHS)

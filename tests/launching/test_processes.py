@@ -23,7 +23,9 @@ def environment(monkeypatch):
 def test_needs_launcher(environment):
     assert [needs_launcher(gpus) for gpus in (None, 1, 2, 8)] == [False, False, True, True]
     environment('NNODES', '2')
-    assert [needs_launcher(gpus) for gpus in (None, 1)] == [False, True]
+    assert needs_launcher(1)
+    with pytest.raises(ConfigError, match='NNODES=2 needs --gpus N'):
+        needs_launcher(None)
     with pytest.raises(ConfigError, match='--gpus must be from 1 up, got 0'):
         needs_launcher(0)
 

@@ -76,7 +76,7 @@ def check_place(args: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    if not args.out.suffix and args.to not in ('timm', 'transformers'):
+    if not args.out.suffix and not args.out.is_dir() and args.to not in ('timm', 'transformers'):
         args.out = args.out.with_name(f'{args.out.name}.pth')
     try:
         check_place(args)
