@@ -1,6 +1,7 @@
 """Pre-training in Python: the calls that the commands make, by their names."""
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from torch import nn
 
 from .errors import ConfigError, UserError
 from .evaluation import load_described_backbone
-from .launching import Request, train
+from .launching import Request, end_with_parent, train
 from .options import CONFIGS, SHORTCUTS
 
 PathLike = Union[str, Path]
@@ -37,6 +38,7 @@ def pretrain(out: PathLike, data: PathLike, model: str = 'swin-t', *, gpus: int 
 
     Raises:
         UserError: what the caller can mend, by a message that names the option.
+        KeyboardInterrupt: after the step was finished and saved; ``resume=True`` goes on.
     """
     named = [path.stem.removeprefix('mimco_') for path in CONFIGS.glob('pretrain/mimco_*.py')]
     if '/' not in model and model not in named and not Path(model).is_file():
@@ -62,7 +64,7 @@ def pretrain(out: PathLike, data: PathLike, model: str = 'swin-t', *, gpus: int 
                    *(f'--{name.replace("_", "-")}={value}' for name, value in given.items()
                      if value is not None), *(['--resume'] if resume else []),
                    *(['--cfg-options', *cfg_options] if cfg_options else [])]
-        if subprocess.run(command, check=False).returncode:
+        if run_in_order(command):
             raise ConfigError('The training ended with an error, which stands above.')
     return max(Path(out).glob('backbone_*.pth'), key=lambda file: file.stat().st_mtime)
 
@@ -76,6 +78,17 @@ def in_python(message: str) -> str:
         return f'{name}=' if name in ARGUMENTS else match[0]
 
     return re.sub(r'--([a-z]+(?:-[a-z]+)*)', argument, message)
+
+
+def run_in_order(command: Sequence[str]) -> int:
+    """Run a command that an interrupt ends in order, with its step saved; returns its exit code."""
+    with subprocess.Popen(command, preexec_fn=end_with_parent(signal.SIGTERM)) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            raise
 
 
 def load_student(file: PathLike) -> nn.Module:

@@ -13,6 +13,8 @@
 #   PORT         a free port on machine 0              (default 29500; one machine: any free one)
 #   MEETING_TIMEOUT  seconds that machines wait for one another   (default 600)
 #
+# Ctrl-C, SIGTERM and SIGUSR1 finish the step and save; exit code 130, 143 or 138 (docs/interruptions.md).
+#
 # Examples:
 #   tools/dist_train.sh configs/pretrain/mimco_swin-t.py 8
 #   tools/dist_train.sh configs/pretrain/mimco_swin-t.py 1 --work-dir work_dirs/try

@@ -9,8 +9,12 @@
 #   CPUS_PER_TASK  cores for one process and its data workers      (default 8)
 #   SRUN_ARGS      more options for srun, separated by blanks      (default none)
 #
-# Example:
+# SIGTERM (preemption) and SIGUSR1 save in the middle of the epoch; the exit code is then 143 or 138.
+# Jobs that put themselves back into the queue: docs/interruptions.md
+#
+# Examples:
 #   GPUS=16 tools/slurm_train.sh gpu mimco configs/pretrain/mimco_swin-t.py work_dirs/mimco --resume
+#   SRUN_ARGS='--time=24:00:00 --signal=USR1@120' tools/slurm_train.sh gpu mimco CONFIG WORK_DIR --resume
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 

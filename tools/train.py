@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from command_line import Parser
@@ -74,10 +76,24 @@ def add_shortcuts(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--knn', metavar='DIR',
                        help='measure k-NN accuracy while training, on DIR/train/CLASS and '
                             'DIR/val/CLASS')
+    group.add_argument('--timeout', type=float, metavar='MINUTES',
+                       help='of several processes, how long one may keep the others waiting in a '
+                            'step before the run ends and names it (default: 10)')
+
+
+def end_in_words(number: int, frame: object) -> NoReturn:
+    """End by a signal while libraries are loaded; later ``errors_told`` hears them."""
+    if 'TORCHELASTIC_ERROR_FILE' not in os.environ:  # else the launcher speaks
+        print(f'\nInterrupted by {signal.Signals(number).name} before the run began.',
+              file=sys.stderr, flush=True)
+    os._exit(128 + number)
 
 
 def main() -> None:
     args = parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup does
+            signal.signal(number, end_in_words)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     from mimco_mm.evaluation import leave_processes
     from mimco_mm.launching import (

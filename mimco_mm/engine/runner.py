@@ -2,6 +2,7 @@ import platform
 import sys
 import warnings
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Callable, Dict, Optional, Sequence, Union
@@ -13,9 +14,10 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
-from mmengine.runner import BaseLoop, Runner
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 from mmpretrain.registry import HOOKS, RUNNERS
 from torch import nn
+from torch.utils.data import DataLoader
 
 from ..checkpoints import WHOLE, CheckpointError, read_run, remove_abandoned, start_from
 from ..models.acceleration import accelerate, compile_blocks
@@ -23,11 +25,15 @@ from ..models.utils import convert_sync_batchnorm_to_cpu
 from ..names import printable
 from ..version import __version__
 from .batch_statistics import guard_batch_norms
-from .hooks import ProgressBarHook
+from .hooks import InterruptionHook, ProgressBarHook, RankStateHook, RankWatchHook
 from .quiet_log import is_wanted
+from .resumable_loop import ResumableEpochLoop
 from .resuming import further_on, run_to_resume, what_is_safe
 from .sharding import check_shardable, gathered_states, shard
+from .signals import listener, outlive_signals
 from .start_check import check_parts, less_than_a_batch
+
+TIMEOUT = 1800  # seconds that ranks wait for each other outside of steps; torch's for gloo
 
 
 @RUNNERS.register_module()
@@ -43,6 +49,8 @@ class PretrainRunner(Runner):
       processes. Checkpoints are read before, and written whole: they are those of any run.
     - A training set smaller than one batch is an error, not a run of no steps; so are parts of the
       config that do not fit each other or the machine (``check_parts``).
+    - A signal ends a run after its step, saved; an epoch that was begun is gone on with.
+    - Of several processes, one that holds up the others is named, and the run ends.
     - The log says what a user needs to know; a terminal shows a bar with the time left.
     """
 
@@ -55,10 +63,14 @@ class PretrainRunner(Runner):
         super().register_default_hooks(hooks)
 
     def setup_env(self, env_cfg: Dict) -> None:
-        """Start gloo where there is no accelerator: mmengine's launcher wants a CUDA device."""
+        """Start gloo where there is no accelerator: mmengine's launcher wants a CUDA device.
+
+        NCCL gets gloo's time for what is no step, so that ``RankWatchHook`` is first with a step.
+        """
+        env_cfg = dict(env_cfg, dist_cfg=dict(dict(timeout=TIMEOUT), **env_cfg.get('dist_cfg', {})))
         if self._launcher == 'pytorch' and get_device() == 'cpu' and not dist.is_initialized():
-            seconds = (env_cfg.get('dist_cfg') or {}).get('timeout')
-            dist.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))
+            seconds = env_cfg['dist_cfg']['timeout']
+            dist.init_process_group('gloo', timeout=timedelta(seconds=seconds))
         with warnings.catch_warnings():  # threads are dist_train.sh's, or the user's, choice
             warnings.filterwarnings('ignore', 'Setting (OMP|MKL)_NUM_THREADS')
             super().setup_env(env_cfg)
@@ -78,15 +90,22 @@ class PretrainRunner(Runner):
             f'mimco_mm {__version__}, CUDA {cuda}, seed {self.seed}')
 
     def train(self) -> nn.Module:
-        """Train; on a terminal rank 0 shows a bar."""
-        if self.rank or not sys.stdout.isatty():
-            return super().train()
-        bar = ProgressBarHook()
-        self.register_hook(bar)
-        try:
-            return super().train()
-        finally:
-            bar.stop(self)
+        """Train; on a terminal rank 0 shows a bar.
+
+        Raises:
+            Interrupted: a signal has ended the run, see ``InterruptionHook``.
+        """
+        hooks = [RankWatchHook(self.cfg.get('rank_timeout', 10.)), RankStateHook(),
+                 InterruptionHook()]
+        if self.rank == 0 and sys.stdout.isatty():
+            hooks.append(ProgressBarHook())
+        for hook in hooks:
+            self.register_hook(hook)
+        with listener.listening():
+            try:
+                return super().train()
+            finally:
+                self.call_hook('after_end')
 
     def build_model(self, model: Union[nn.Module, Dict]) -> nn.Module:
         """Build the model, of faster layers, with blocks compiled where that is wanted."""
@@ -174,6 +193,7 @@ class PretrainRunner(Runner):
         if file_client_args is None and backend_args is None and '://' not in str(out_dir):
             backend_args = dict(backend=WHOLE)
         with gathered_states(*([self.model, self.optim_wrapper] if self.sharded else [])):
+            self.call_hook('before_gathering')
             try:
                 super().save_checkpoint(out_dir, filename, file_client_args, *args,
                                         backend_args=backend_args, **kwargs)
@@ -198,8 +218,20 @@ class PretrainRunner(Runner):
             for group in optim_wrapper.optimizer.param_groups:
                 group['lr'] *= optim_wrapper._accumulative_counts
 
+    @staticmethod
+    def build_dataloader(*args, **kwargs) -> DataLoader:
+        """Build it; its workers outlive the signals that a terminal sends to all processes."""
+        loader = Runner.build_dataloader(*args, **kwargs)
+        loader.worker_init_fn = partial(outlive_signals, loader.worker_init_fn)
+        return loader
+
     def build_train_loop(self, loop) -> BaseLoop:
+        """Build it; mmengine's loop over epochs becomes one that resumes within them."""
         check_parts(self.cfg)
+        if isinstance(loop, dict) and loop.get('type', 'EpochBasedTrainLoop') in (
+                'EpochBasedTrainLoop', EpochBasedTrainLoop) and loop.get('by_epoch', True):
+            loop = {key: value for key, value in loop.items() if key != 'by_epoch'}
+            loop['type'] = ResumableEpochLoop
         loop = super().build_train_loop(loop)
         if len(loop.dataloader) == 0:
             raise less_than_a_batch(len(loop.dataloader.dataset), loop.dataloader.batch_size,

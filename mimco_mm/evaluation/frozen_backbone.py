@@ -26,15 +26,21 @@ def join_processes() -> int:
 
 
 def leave_processes() -> None:
-    """End this process at once, and well, if gloo binds it to others; call it when all is written.
+    """Leave the other processes, if it has any; call it when all is written.
+
+    Where gloo binds them, this process ends at once, and well.
 
     To destroy gloo's group can hang once another rank has left (torch 2.5), and to leave it to the
     interpreter's end aborts at times (torch 2.11).
     """
-    if torch.distributed.is_initialized() and torch.distributed.get_backend() == 'gloo':
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+    if not torch.distributed.is_initialized():
+        return
+    if torch.distributed.get_backend() != 'gloo':
+        torch.distributed.destroy_process_group()
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def load_frozen_backbone(backbone: Mapping, checkpoint: str) -> Tuple[nn.Module, LoadReport]:

@@ -18,6 +18,7 @@ from ..engine import check_parts, checkpoint_folders, run_to_resume
 from ..engine.start_check import less_than_a_batch
 from ..errors import ConfigError
 from ..options.shortcuts import innermost_dataset, knn_hooks, transforms
+from .run_lock import check_lock
 
 NEEDED = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
 CROPS = ('Crop', 'Resize')  # in the names of transforms whose `scale` is an image's side
@@ -26,6 +27,7 @@ CROPS = ('Crop', 'Resize')  # in the names of transforms whose `scale` is an ima
 def check_start(cfg: Config) -> None:
     """Refuse to start over where that would overwrite a run, or to go on from what is no run."""
     check_work_dir(Path(cfg.work_dir))
+    check_lock(cfg.work_dir)
     if cfg.get('resume'):
         run_to_resume(cfg)
         return

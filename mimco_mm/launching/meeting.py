@@ -2,10 +2,10 @@
 
 import os
 from contextlib import contextmanager
-from typing import Iterator
+from datetime import timedelta
+from typing import Dict, Iterator
 
-from torch.distributed import DistError
-from torch.distributed.elastic.rendezvous import RendezvousError
+from torch.distributed import DistError, TCPStore
 
 from ..errors import ConfigError
 
@@ -35,28 +35,38 @@ def check_launcher(launcher: str) -> None:
 
 
 @contextmanager
-def meeting(address: str, port: int, nodes: int, wait: int) -> Iterator[None]:
+def meeting(address: str, port: int, nodes: int, rank: int, wait: int) -> Iterator[Dict[str, str]]:
     """Say what several machines wait for, and end by a message where one does not come.
 
     Args:
         address: of machine 0.
         port: there.
         nodes: how many machines.
+        rank: this one's number; machine 0 keeps the store where all ranks meet.
         wait: seconds.
+
+    Yields:
+        Variables by which the ranks find the store.
 
     Raises:
         ConfigError: they have not met in this time.
     """
-    if nodes > 1:
-        print(f'Waiting for {nodes} machines to meet at {address}:{port}, {wait} s at most '
-              f'({WAIT}).', flush=True)
+    if nodes == 1:
+        yield {}
+        return
+    print(f'Waiting for {nodes} machines to meet at {address}:{port}, {wait} s at most '
+          f'({WAIT}).', flush=True)
     try:
-        yield
-    except (DistError, RendezvousError) as error:
+        store = TCPStore(address, port, nodes, is_master=rank == 0,
+                         timeout=timedelta(seconds=wait))
+    except DistError as error:
         raise ConfigError(
             f'{nodes} machines did not meet at {address}:{port} within {wait} s: {said(error)}. Is '
             'the same command running on each, with its own NODE_RANK, and can this machine reach '
             f'MASTER_ADDR and PORT? To wait longer: {WAIT}=SECONDS.') from error
+    # torch's names for: the store is there, and is no rank's
+    yield dict(TORCHELASTIC_USE_AGENT_STORE='True', TORCHELASTIC_RESTART_COUNT='0')
+    del store  # not before: it ends with the launcher's hold on it
 
 
 def said(error: Exception) -> str:

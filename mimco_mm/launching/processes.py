@@ -1,20 +1,17 @@
-"""Several processes on this machine, one for each GPU, by torch's own launcher."""
+"""Several processes on this machine, one for each GPU."""
 
-import json
-import logging
 import os
 import signal
 import socket
 import sys
-from typing import Optional, Sequence, Tuple
+import tempfile
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple
 
-from torch.distributed import run as torchrun
-from torch.distributed.elastic.multiprocessing.api import SignalException
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
-
+from ..engine.signals import END_NOW, SIGNALS, Interrupted
 from ..errors import ConfigError
-from .ending import INTERRUPTED
 from .meeting import WAIT, meeting
+from .ranks import Ended, Ranks
 
 PORT = 29500  # torch's, where several machines must agree on one
 
@@ -43,6 +40,8 @@ def launch(gpus: int, script: str, arguments: Sequence[str]) -> None:
 
     Several machines: NNODES, NODE_RANK, MASTER_ADDR, PORT and MEETING_TIMEOUT in the environment
     (see tools/dist_train.sh --help). Unless OMP_NUM_THREADS is set, the processes share the cores.
+    torchrun does the same but for signals: it knows no SIGUSR1, kills its processes 30 s after any,
+    and leaves them behind when it is killed itself.
 
     Args:
         gpus: processes on this machine.
@@ -51,24 +50,23 @@ def launch(gpus: int, script: str, arguments: Sequence[str]) -> None:
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     os.environ.setdefault('OMP_NUM_THREADS', str(max(cores // gpus, 1)))
+    variables = environments(gpus)
     wait = number(WAIT, 600, least=1)
-    args = torchrun.parse_args([*rendezvous(gpus), f'--rdzv-conf=timeout={wait}', script,
-                                *arguments])
-    logging.disable(logging.CRITICAL)  # of the launcher: what matters is told below
-    try:
-        with meeting(args.master_addr, args.master_port, machines(), wait):
-            torchrun.run(args)
-    except ChildFailedError as error:
-        text, code = told(*first_failure(error))
+    with tempfile.TemporaryDirectory() as folder, meeting(
+            variables[0]['MASTER_ADDR'], int(variables[0]['MASTER_PORT']), machines(),
+            number('NODE_RANK', 0), wait) as met:
+        command = [sys.executable, '-u', script, *arguments]
+        ranks = Ranks(command, [{**one, **met} for one in variables], Path(folder))
+        ended = ranks.wait()
+    failed = [one for one in ended if one.code]
+    if failed:
+        text, code = told(first_failure(failed))
         print(text, file=sys.stderr, flush=True)
-        raise SystemExit(code) from None
-    except (KeyboardInterrupt, SignalException) as error:
-        print(f'\n{INTERRUPTED}', file=sys.stderr, flush=True)
-        raise SystemExit(128 + getattr(error, 'sigval', signal.SIGINT)) from None
+        raise SystemExit(code)
 
 
-def rendezvous(gpus: int) -> Tuple[str, ...]:
-    """torchrun's options for this machine."""
+def environments(gpus: int) -> List[Dict[str, str]]:
+    """The variables by which the ranks of this machine find each other (torch's ``env://``)."""
     if gpus < 1:
         raise ConfigError(f'The number of GPUs must be from 1 up, got {gpus}.')
     nodes, rank = machines(), number('NODE_RANK', 0)
@@ -80,8 +78,11 @@ def rendezvous(gpus: int) -> Tuple[str, ...]:
         raise ConfigError(f'NODE_RANK must be from 0 to {nodes - 1}, as NNODES={nodes}, got '
                           f'{rank}.')
     port = number('PORT', free_port() if nodes == 1 else PORT, least=1, most=65535)
-    return (f'--nnodes={nodes}', f'--node-rank={rank}', f'--nproc-per-node={gpus}',
-            f'--master-addr={address or "127.0.0.1"}', f'--master-port={port}')
+    shared = dict(WORLD_SIZE=nodes * gpus, LOCAL_WORLD_SIZE=gpus,
+                  MASTER_ADDR=address or '127.0.0.1', MASTER_PORT=port)
+    return [{key: str(value) for key, value in
+             dict(shared, RANK=rank * gpus + local, LOCAL_RANK=local).items()}
+            for local in range(gpus)]
 
 
 def number(name: str, default: int, least: int = 0, most: Optional[int] = None) -> int:
@@ -99,37 +100,33 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
-def first_failure(error: ChildFailedError) -> Tuple[int, ProcessFailure]:
+def first_failure(failed: Sequence[Ended]) -> Ended:
     """The rank that tells: the lowest one with a message; else one that was killed, for the others
-    only met its end; else the lowest that has left its traceback; else the first that ended."""
-    ranks = sorted(error.failures.items())
-    for tells in (lambda one: report(one).get('message'),
-                  lambda one: one.exitcode < 0 and one.exitcode != -signal.SIGTERM, report):
-        found = [(rank, failure) for rank, failure in ranks if tells(failure)]
+    only met its end; else the lowest that has left its traceback; else the first that was not told
+    to end by its launcher."""
+    own = [one for one in failed if one.code not in (-END_NOW, 128 + END_NOW)] or failed
+    for tells in (lambda one: one.message, lambda one: one.code < 0, lambda one: one.report):
+        found = [one for one in own if tells(one)]
         if found:
             return found[0]
-    return error.get_first_failure()
+    return own[0]
 
 
-def report(failure: ProcessFailure) -> dict:
-    """What ``ending.leave_to_launcher`` has written; empty, if it did not come to that."""
-    try:
-        found = json.loads(failure.message)
-    except (TypeError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def told(rank: int, failure: ProcessFailure) -> Tuple[str, int]:
+def told(failure: Ended) -> Tuple[str, int]:
     """What is to be read of a process that has ended badly, and the exit code."""
-    found = report(failure)
-    if found.get('message'):
-        return f'error: {found["message"]}', 1
-    if found:
-        return f'{found["trace"]}(of rank {rank}; the other processes were ended)', 1
-    if failure.exitcode == -signal.SIGKILL:
+    rank, code, report = failure
+    if report and report['code'] != 1:  # a signal
+        return f'\n{report["message"]}', report['code']
+    if failure.message:
+        return f'error: {failure.message}', 1
+    if report:
+        return f'{report["trace"]}(of rank {rank}; the other processes were ended)', 1
+    ended_by = -code if code < 0 else code - 128
+    if ended_by in SIGNALS:  # before it could listen
+        return f'\n{Interrupted.at_once(ended_by)}', 128 + ended_by
+    if code == -signal.SIGKILL:
         return (f'error: The process of rank {rank} was killed (SIGKILL), as happens where a '
                 'machine runs out of memory: take fewer --workers, or a smaller --batch-size.', 1)
-    what = failure.signal_name() if failure.exitcode < 0 else f'exit code {failure.exitcode}'
+    what = signal.Signals(-code).name if code < 0 else f'exit code {code}'
     return (f'error: The process of rank {rank} ended with {what}; its own lines above say why, '
             'if anything does.', 1)

@@ -13,6 +13,7 @@ from .checks import check_config, check_files
 from .dry_run import dry_run
 from .leftovers import no_empty_folders, nothing_left
 from .run_config import Request, requested_config
+from .run_lock import run_lock
 
 
 def train(request: Request) -> Optional[Runner]:
@@ -37,8 +38,8 @@ def train(request: Request) -> Optional[Runner]:
         loop = getattr(runner, '_train_loop', None)  # `iter` and `train_loop` would build it
         return isinstance(loop, BaseLoop) and loop.iter > getattr(runner, 'first_iter', 0)
 
-    with no_empty_folders(cfg.work_dir), nothing_left(cfg, begun), parts_told(
-            cfg, begun, lambda: getattr(runner, 'model', None)):
+    with no_empty_folders(cfg.work_dir), run_lock(cfg.work_dir), nothing_left(
+            cfg, begun), parts_told(cfg, begun, lambda: getattr(runner, 'model', None)):
         runner = build_runner(cfg)
         runner.train()
     return runner

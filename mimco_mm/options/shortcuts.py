@@ -200,6 +200,13 @@ def set_knn(cfg: Config, folder: str) -> None:
         hook.data_root = folder
 
 
+def set_timeout(cfg: Config, minutes: float) -> None:
+    """How long one step may take where several ranks wait for each other."""
+    if not 0 < minutes < float('inf'):
+        raise ConfigError(f'--timeout expects minutes above 0, got {minutes}.')
+    training(cfg, '--timeout').rank_timeout = minutes
+
+
 def knn_hooks(cfg: Config) -> List[ConfigDict]:
     return [hook for hook in cfg.get('custom_hooks') or []
             if isinstance(hook, dict) and hook.get('type') == 'KNNHook']
@@ -224,4 +231,4 @@ def unfit(cfg: Config, option: str, reason: str) -> ConfigError:
 SHORTCUTS: Dict[str, Callable[[Config, Any], None]] = dict(
     data=set_data, teacher=set_teacher, batch_size=set_batch_size, accumulate=set_accumulate,
     epochs=set_epochs, lr=set_lr, mask_ratio=set_mask_ratio, workers=set_workers, seed=set_seed,
-    knn=set_knn)
+    knn=set_knn, timeout=set_timeout)

@@ -2,12 +2,14 @@
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Optional, Sequence
 
 from ..analysis import RecordError, stored_record, write_json
+from ..launching import end_with_parent
 from .plan import Step
 
 RECORD = 'record.json'
@@ -64,11 +66,14 @@ def run_step(step: Step, work_dir: Path, node: int = 0) -> str:
 
 
 def run_logged(command: Sequence[str], log: Path) -> int:
-    """Run a command, its output here and at the end of a file; returns its exit status."""
+    """Run a command, its output here and at the end of a file; returns its exit status.
+
+    When this process is ended, the command gets a SIGTERM: a training then saves.
+    """
     environment = dict(os.environ, PYTHONUNBUFFERED='1')  # lines come when they are printed
     with open(log, 'ab', buffering=0) as file, subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT) as process:
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            preexec_fn=end_with_parent(signal.SIGTERM)) as process:
         file.write(f'$ {shlex.join(command)}\n'.encode(errors='surrogateescape'))
         for block in iter(lambda: process.stdout.read1(1 << 16), b''):
             sys.stdout.buffer.write(block)

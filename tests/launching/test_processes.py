@@ -1,14 +1,13 @@
 """How many processes, where they meet, and what is told of one that ends badly."""
 
-import json
 import signal
-from types import SimpleNamespace
 
 import pytest
 
 from mimco_mm.errors import ConfigError
 from mimco_mm.launching import needs_launcher
-from mimco_mm.launching.processes import first_failure, rendezvous, told
+from mimco_mm.launching.processes import environments, first_failure, told
+from mimco_mm.launching.ranks import Ended
 
 VARIABLES = ('NNODES', 'NODE_RANK', 'MASTER_ADDR', 'PORT')
 
@@ -30,23 +29,26 @@ def test_needs_launcher(environment):
         needs_launcher(0)
 
 
-def test_rendezvous__one_machine_takes_a_free_port():
+def test_environments__one_machine_takes_a_free_port():
     ports = set()
     for _ in range(2):
-        *where, port = rendezvous(2)
-        assert where == ['--nnodes=1', '--node-rank=0', '--nproc-per-node=2',
-                         '--master-addr=127.0.0.1']
+        ranks = environments(2)
+        assert [(one['RANK'], one['LOCAL_RANK']) for one in ranks] == [('0', '0'), ('1', '1')]
+        assert {one['WORLD_SIZE'] for one in ranks} == {'2'}
+        assert {one['MASTER_ADDR'] for one in ranks} == {'127.0.0.1'}
+        (port, ) = {one['MASTER_PORT'] for one in ranks}
         ports.add(port)
-    assert '--master-port=29500' not in ports
+    assert '29500' not in ports
 
 
-def test_rendezvous__several_machines(environment):
+def test_environments__several_machines(environment):
     for name, value in zip(VARIABLES, ('4', '3', '10.0.0.1', '1234')):
         environment(name, value)
-    assert rendezvous(8) == ('--nnodes=4', '--node-rank=3', '--nproc-per-node=8',
-                             '--master-addr=10.0.0.1', '--master-port=1234')
+    assert environments(8)[1] == dict(
+        WORLD_SIZE='32', LOCAL_WORLD_SIZE='8', RANK='25', LOCAL_RANK='1', MASTER_ADDR='10.0.0.1',
+        MASTER_PORT='1234')
     environment('PORT', '')
-    assert rendezvous(8)[-1] == '--master-port=29500'  # one for all
+    assert environments(8)[0]['MASTER_PORT'] == '29500'  # one for all
 
 
 @pytest.mark.parametrize('variables, gpus, message', [
@@ -57,38 +59,40 @@ def test_rendezvous__several_machines(environment):
     ({'PORT': 'http'}, 8, "PORT must be a whole number from 1 to 65535, got 'http'"),
     ({'PORT': '99999'}, 8, "PORT must be a whole number from 1 to 65535, got '99999'"),
 ])
-def test_rendezvous__refusals(environment, variables, gpus, message):
+def test_environments__refusals(environment, variables, gpus, message):
     for name, value in variables.items():
         environment(name, value)
     with pytest.raises(ConfigError, match=message):
-        rendezvous(gpus)
+        environments(gpus)
 
 
-def failure(exitcode: int = 1, **report):
-    name = signal.Signals(-exitcode).name if exitcode < 0 else ''
-    return SimpleNamespace(exitcode=exitcode, signal_name=lambda: name,
-                           message=json.dumps(report) if report else 'To enable traceback see')
+def ended(exit_code: int = 1, rank: int = 3, **report) -> Ended:
+    return Ended(rank, exit_code, dict(report, code=report.get('code', 1)) if report else {})
 
 
 def test_first_failure__the_lowest_rank_with_a_word_tells():
-    ranks = {0: failure(-15), 2: failure(message='b', trace=''), 1: failure(message='a', trace='')}
-    error = SimpleNamespace(failures=ranks, get_first_failure=lambda: (0, ranks[0]))
-    assert first_failure(error) == (1, ranks[1])
-    del ranks[1], ranks[2]
-    assert first_failure(error) == (0, ranks[0])
-    # a rank that was killed tells, not the one that lost its connection by that
-    ranks.update({0: failure(message=None, trace='Connection reset by peer'), 1: failure(-9)})
-    assert first_failure(error) == (1, ranks[1])
+    silent, told_by_1, told_by_2 = ended(-12, 0), ended(rank=1, message='a', trace=''), ended(
+        rank=2, message='b', trace='')
+    assert first_failure([silent, told_by_1, told_by_2]) == told_by_1
+    assert first_failure([silent]) == silent
+    # a rank that was killed tells, not the one that lost its connection by that, or was told to end
+    lost, killed = ended(rank=0, message=None, trace='Connection reset by peer'), ended(-9, 1)
+    assert first_failure([lost, killed]) == killed
+    assert first_failure([silent, killed]) == killed
+    assert first_failure([ended(140, 0), ended(7, 1)]) == ended(7, 1)
 
 
-@pytest.mark.parametrize('one, text', [
-    (failure(message='Take another teacher.', trace='Traceback'), 'error: Take another teacher.'),
-    (failure(message=None, trace='Traceback\nKeyError: 1\n'),
-     'Traceback\nKeyError: 1\n(of rank 3; the other processes were ended)'),
-    (failure(-9), 'error: The process of rank 3 was killed (SIGKILL)'),
-    (failure(-11), 'error: The process of rank 3 ended with SIGSEGV'),
-    (failure(7), 'error: The process of rank 3 ended with exit code 7'),
+@pytest.mark.parametrize('one, text, wanted', [
+    (ended(message='Take another teacher.', trace='Traceback'), 'error: Take another teacher.', 1),
+    (ended(message=None, trace='Traceback\nKeyError: 1\n'),
+     'Traceback\nKeyError: 1\n(of rank 3; the other processes were ended)', 1),
+    (ended(-9), 'error: The process of rank 3 was killed (SIGKILL)', 1),
+    (ended(-11), 'error: The process of rank 3 ended with SIGSEGV', 1),
+    (ended(7), 'error: The process of rank 3 ended with exit code 7', 1),
+    (ended(138, message='Interrupted; saved.', trace='', code=138), '\nInterrupted; saved.', 138),
+    (ended(-15), '\nInterrupted by SIGTERM. --resume goes on', 143),
+    (ended(128 + signal.SIGINT), '\nInterrupted by SIGINT. --resume goes on', 130),
 ])
-def test_told(one, text):
-    said, code = told(3, one)
-    assert said.startswith(text) and code == 1
+def test_told(one, text, wanted):
+    said, code = told(one)
+    assert said.startswith(text) and code == wanted

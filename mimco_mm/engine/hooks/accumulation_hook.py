@@ -23,7 +23,8 @@ class AccumulationHook(Hook):
 
     def before_train_epoch(self, runner) -> None:
         wrapper, iterations = runner.optim_wrapper, len(runner.train_dataloader)
-        wrapper._inner_count, wrapper._max_counts = 0, iterations
+        done = runner.iter - runner.epoch * iterations  # before a run was interrupted
+        wrapper._inner_count, wrapper._max_counts = done, iterations
         wrapper._remainder_counts = iterations % wrapper._accumulative_counts
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:

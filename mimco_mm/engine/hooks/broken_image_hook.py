@@ -31,6 +31,12 @@ class BrokenImageHook(Hook):
             self.broken.update(sample.get('broken_images', {}))
 
     def after_train_epoch(self, runner) -> None:
+        self.gather(runner)
+
+    def before_interruption(self, runner) -> None:
+        self.gather(runner)  # the rest of the epoch reports by itself
+
+    def gather(self, runner) -> None:
         broken = {}
         for part in all_gather_object(self.broken):
             broken.update(part)

@@ -67,6 +67,9 @@ class NaNGuardHook(Hook):
     def after_train_epoch(self, runner) -> None:
         self.check_losses(runner)
 
+    def before_interruption(self, runner) -> None:
+        self.check_losses(runner)  # a checkpoint is written next
+
     def check_losses(self, runner) -> None:
         """Stop if any rank has had a bad loss; all ranks come here together."""
         first = torch.tensor(self.bad_iter)

@@ -59,6 +59,10 @@ class ProgressBarHook(Hook):
         self.bar.update(self.task, description=self.where(runner), completed=runner.iter + 1,
                         **shown)
 
+    def after_end(self, runner) -> None:
+        """However the run has ended."""
+        self.stop(runner)
+
     def after_train(self, runner) -> None:
         self.stop(runner)
 

@@ -1,0 +1,108 @@
+"""A signal in the middle of an epoch: the step is finished and saved, and the run goes on from it
+as if nothing had been."""
+
+import os
+import signal
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+from mmpretrain.registry import HOOKS
+
+from mimco_mm.checkpoints import read_checkpoint
+from mimco_mm.engine.signals import Interrupted
+from tests import tiny
+
+EPOCHS, IMAGES, BATCH = 3, 22, 2  # 11 iterations an epoch
+
+
+@HOOKS.register_module(force=True)
+class SignalAt(Hook):
+    """The process gets a signal in an iteration."""
+
+    def __init__(self, iteration: int, number: int = signal.SIGTERM) -> None:
+        self.iteration, self.number = iteration, number
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter + 1 == self.iteration:
+            os.kill(os.getpid(), self.number)
+
+
+def leaves(value, path=''):
+    """Every tensor and number of a checkpoint, by path."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, f'{path}/{key}')
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            yield from leaves(inner, f'{path}/{index}')
+    elif isinstance(value, (torch.Tensor, int, float)):
+        yield path, value
+
+
+def assert_equal(one: dict, other: dict) -> None:
+    """All that two checkpoints hold for the rest of a run is the same, bit for bit."""
+    for part in ('state_dict', 'optimizer', 'param_schedulers', 'rank_states'):
+        wanted, got = dict(leaves(one[part])), dict(leaves(other[part]))
+        assert wanted.keys() == got.keys() and wanted
+        for path, value in wanted.items():
+            equal = torch.equal(value, got[path]) if isinstance(
+                value, torch.Tensor) else value == got[path]
+            assert equal, f'{part}{path}'
+    for key in ('epoch', 'iter', 'seed'):
+        assert one['meta'][key] == other['meta'][key]
+
+
+@pytest.mark.parametrize('name, workers, accumulate, at, stops', [
+    ('mimco_swin-t', 0, 4, 14, 15),  # iterations 12-15 are one step
+    ('teachers/moby_swin-t', 2, 1, 16, 16),
+    ('mimco_swin-t', 2, 1, 22, 22),  # the last one of an epoch
+])
+def test_signal__saves_what_goes_on_bit_for_bit(name, workers, accumulate, at, stops, tmp_path):
+    data = tiny.write_images(tmp_path / 'images', IMAGES)
+    overrides = {
+        'train_dataloader.num_workers': workers,
+        'train_dataloader.persistent_workers': workers > 0,
+        'optim_wrapper.accumulative_counts': accumulate,
+        'optim_wrapper.optimizer.lr': 1.0,  # large steps, so that any difference grows
+    }
+    if 'mimco' in name:
+        overrides['model.target_generator.checkpoint'] = str(
+            tiny.write_teacher(tmp_path / 'teacher.pth'))
+
+    def config(work_dir):
+        return tiny.config(name, tmp_path / work_dir, data, BATCH, EPOCHS, **overrides)
+
+    tiny.train(config('unbroken'))
+    stopped = config('stopped')
+    stopped.custom_hooks = [*stopped.custom_hooks, dict(type='SignalAt', iteration=at)]
+    handler = signal.getsignal(signal.SIGTERM)
+    file = tmp_path / 'stopped' / f'iter_{stops}.pth'
+    with pytest.raises(Interrupted, match=f'by SIGTERM after iteration {stops} .*; saved: {file}'):
+        tiny.train(stopped)
+    assert signal.getsignal(signal.SIGTERM) is handler
+    assert (tmp_path / 'stopped/last_checkpoint').read_text() == str(file)
+    resumed = config('stopped')
+    resumed.resume = True
+    tiny.train(resumed)
+
+    last = f'epoch_{EPOCHS}.pth'
+    assert_equal(read_checkpoint(tmp_path / 'unbroken' / last),
+                 read_checkpoint(tmp_path / 'stopped' / last))
+    assert not file.exists(), 'what the run has gone on from is left behind'
+
+
+def test_checkpoints_by_iterations__go_on_bit_for_bit_too(tmp_path):
+    data = tiny.write_images(tmp_path / 'images', IMAGES)
+
+    def config(work_dir):
+        return tiny.config('teachers/moby_swin-t', tmp_path / work_dir, data, BATCH, EPOCHS, **{
+            'optim_wrapper.optimizer.lr': 1.0, 'default_hooks.checkpoint.by_epoch': False,
+            'default_hooks.checkpoint.interval': 16})
+
+    tiny.train(config('unbroken'))
+    resumed = config('resumed')
+    resumed.merge_from_dict(dict(resume=True, load_from=str(tmp_path / 'unbroken/iter_16.pth')))
+    tiny.train(resumed)
+    assert_equal(*(read_checkpoint(tmp_path / folder / 'iter_33.pth')
+                   for folder in ('unbroken', 'resumed')))
