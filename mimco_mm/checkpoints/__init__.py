@@ -11,15 +11,15 @@ from .networks import network_config, timm_call
 from .reading import read_checkpoint
 from .report import LoadReport
 from .resumable import Resumable, find_resumable, traces_of_a_run
-from .starting import read_run, start_from
+from .starting import load_whole, read_run, start_from
 from .whole import check_whole
 from .whole_backend import WHOLE
 from .writing import remove_abandoned, write_text, write_whole
 
 __all__ = [
     'TARGETS', 'WHOLE', 'CheckpointError', 'LoadReport', 'Resumable', 'check_whole', 'describe',
-    'find_resumable', 'heads_of', 'load_backbone', 'local_file', 'network_config', 'network_name',
-    'prepare_export', 'read_checkpoint', 'read_run', 'read_safely_everywhere', 'remove_abandoned',
-    'save_backbone', 'sha256_of', 'start_from', 'timm_call', 'told_of', 'traces_of_a_run',
-    'write_text', 'write_whole'
+    'find_resumable', 'heads_of', 'load_backbone', 'load_whole', 'local_file', 'network_config',
+    'network_name', 'prepare_export', 'read_checkpoint', 'read_run', 'read_safely_everywhere',
+    'remove_abandoned', 'save_backbone', 'sha256_of', 'start_from', 'timm_call', 'told_of',
+    'traces_of_a_run', 'write_text', 'write_whole'
 ]

@@ -19,24 +19,34 @@ IF_MISSING = 'Name one that there is by `load_from`.'
 SHOWN = 4  # names in an error
 
 
-def read_run(model: nn.Module, checkpoint: str, map_location: Any) -> dict:
-    """The checkpoint with which a run of ``model`` goes on: what ``Runner.resume`` takes over.
+def read_run(checkpoint: str, map_location: Any) -> dict:
+    """The checkpoint with which a run goes on: what ``Runner.resume`` takes over.
 
     Raises:
-        CheckpointError: it cannot be read safely, or does not hold exactly this model.
+        CheckpointError: it cannot be read safely, or is of no run.
     """
     content = read_for_mmengine(local_file(checkpoint).path, map_location, stand_ins=False)
+    missing = [key for key in ('state_dict', 'meta') if not isinstance(content.get(key), dict)]
+    if missing:
+        raise CheckpointError(f'{checkpoint} has no {" and no ".join(missing)}: a run goes on from '
+                              'epoch_N.pth or iter_N.pth of its work dir, by --resume.')
+    return content
+
+
+def load_whole(model: nn.Module, state: StateDict, checkpoint: str) -> None:
+    """Load a whole model.
+
+    Raises:
+        CheckpointError: the state dict has not exactly the model's tensors.
+    """
     try:
-        missing = [key for key in ('state_dict', 'meta') if not isinstance(content.get(key), dict)]
-        if missing:
-            raise CheckpointError(f'it has no {" and no ".join(missing)}')
-        check_whole(content['state_dict'], model.state_dict())
+        check_whole(state, model.state_dict())
     except CheckpointError as error:
         raise CheckpointError(
             f'{checkpoint} does not go on with this {type(model).__name__}: {error}. Resume with '
             'the config and options of its run, or begin a new run from its backbone, in another '
             '--work-dir: --cfg-options load_from=FILE.') from error
-    return content
+    model.load_state_dict(state)
 
 
 def start_from(model: nn.Module, checkpoint: str) -> Tuple[dict, str]:

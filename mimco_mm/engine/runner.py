@@ -19,7 +19,14 @@ from mmpretrain.registry import HOOKS, RUNNERS
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ..checkpoints import WHOLE, CheckpointError, read_run, remove_abandoned, start_from
+from ..checkpoints import (
+    WHOLE,
+    CheckpointError,
+    load_whole,
+    read_run,
+    remove_abandoned,
+    start_from,
+)
 from ..models.acceleration import accelerate, compile_blocks
 from ..models.utils import convert_sync_batchnorm_to_cpu
 from ..names import printable
@@ -177,12 +184,12 @@ class PretrainRunner(Runner):
         """
         model = self.model.module if is_model_wrapper(self.model) else self.model
         if self._resume:
-            checkpoint = read_run(model, filename, map_location)
+            checkpoint = read_run(filename, map_location)
             told = f'Loaded all {len(checkpoint["state_dict"])} tensors of {filename}'
         else:
             checkpoint, told = start_from(model, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        model.load_state_dict(checkpoint['state_dict'])
+        load_whole(model, checkpoint['state_dict'], filename)
         self._has_loaded = True
         self.logger.info(told)
         return checkpoint

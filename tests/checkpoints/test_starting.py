@@ -5,7 +5,7 @@ import torch
 from mmpretrain.registry import MODELS
 from safetensors.torch import save_file
 
-from mimco_mm.checkpoints import CheckpointError, read_run, start_from
+from mimco_mm.checkpoints import CheckpointError, load_whole, read_run, start_from
 from tests import tiny
 from tests.benchmarks import classifiers
 
@@ -136,12 +136,14 @@ def test_batch_norms_of_a_backbone__may_have_counted(tmp_path):
     assert model.backbone.bn1.num_batches_tracked == 7
 
 
-def test_read_run__wants_exactly_this_model(build, tmp_path):
+def test_read_run_and_load_whole__want_a_run_of_exactly_this_model(build, tmp_path):
     path = saved(tmp_path / 'epoch_1.pth', build(seed=1))
-    assert read_run(build(), path, 'cpu')['meta'] == dict(epoch=1)
+    content, model = read_run(path, 'cpu'), build()
+    load_whole(model, content['state_dict'], path)
+    assert content['meta'] == dict(epoch=1) and same(model.state_dict(), content['state_dict'])
     with pytest.raises(CheckpointError, match='does not go on with this SimMIM: .*missing in it'
                        '.*load_from=FILE'):
-        read_run(build('baselines/simmim_swin-t'), path, 'cpu')
+        load_whole(build('baselines/simmim_swin-t'), content['state_dict'], path)
     torch.save(dict(model={}), tmp_path / 'other.pth')
-    with pytest.raises(CheckpointError, match='it has no state_dict and no meta'):
-        read_run(build(), str(tmp_path / 'other.pth'), 'cpu')
+    with pytest.raises(CheckpointError, match='has no state_dict and no meta.* --resume'):
+        read_run(str(tmp_path / 'other.pth'), 'cpu')
