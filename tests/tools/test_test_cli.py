@@ -110,7 +110,8 @@ def test_options(tool):
 
 def test_options__test_time_augmentation(tool):
     cfg = merged(tool, '--tta', tta_model=dict(type='AverageClsScoreTTA'), tta_pipeline=['flipped'])
-    assert cfg.model.to_dict() == dict(type='AverageClsScoreTTA', module=dict(type='ImageClassifier'))
+    assert cfg.model.to_dict() == dict(type='AverageClsScoreTTA',
+                                       module=dict(type='ImageClassifier'))
     assert cfg.test_dataloader.dataset.pipeline == ['flipped']
     with pytest.raises(ConfigError, match='--tta needs `tta_model`'):
         merged(tool, '--tta')
