@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmpretrain.registry import MODELS
 
-from mimco_mm.models.acceleration import accelerate, compile_blocks
+from mimco_mm.models.acceleration import accelerate, attention, compile_blocks
 
 from .test_acceleration import NETWORKS, build, outcome, relative_error
 
@@ -22,8 +22,9 @@ def fresh_dynamo():
 
 
 @NETWORKS
-@pytest.mark.parametrize('faster', [False, True])
-def test_compile_blocks__whole_graphs_of_the_same_results(config, faster):
+@pytest.mark.parametrize('faster', [False, True, 'fused'])
+def test_compile_blocks__whole_graphs_of_the_same_results(config, faster, monkeypatch):
+    monkeypatch.setattr(attention, 'fused_is_faster', lambda x: faster == 'fused')
     config = {**config, 'drop_path_rate': 0.}
     plain, compiled = build(config).double(), build(config).double()
     if faster:
