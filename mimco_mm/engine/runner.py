@@ -19,7 +19,7 @@ from torch import nn
 
 from ..checkpoints import WHOLE, CheckpointError, remove_abandoned
 from ..models.acceleration import accelerate, compile_blocks
-from ..models.utils import convert_sync_batchnorm_to_cpu
+from ..models.utils import convert_sync_batchnorm
 from ..names import printable
 from ..version import __version__
 from .batch_statistics import guard_batch_norms
@@ -96,13 +96,13 @@ class PretrainRunner(Runner):
         return compile_blocks(model) if self.cfg.get('compile_blocks', False) else model
 
     def wrap_model(self, model_wrapper_cfg: Optional[Dict], model: nn.Module) -> nn.Module:
-        """Wrap the model for several CPU processes, which have no device ids and no SyncBN.
+        """Wrap the model for several processes, whose batches are equal; CPUs have no device ids.
 
         With ``fsdp`` there is no wrapper.
         """
+        if self.distributed and not is_model_wrapper(model):
+            model = convert_sync_batchnorm(model)
         on_cpus = self.distributed and get_device() == 'cpu' and not is_model_wrapper(model)
-        if on_cpus:
-            model = convert_sync_batchnorm_to_cpu(model)
         if self.sharded:
             check_shardable(model)
             return model.to(get_device())  # sharded when its weights are there
