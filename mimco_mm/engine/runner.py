@@ -1,3 +1,4 @@
+import os
 import platform
 import sys
 import warnings
@@ -62,6 +63,16 @@ class PretrainRunner(Runner):
         with warnings.catch_warnings():  # threads are dist_train.sh's, or the user's, choice
             warnings.filterwarnings('ignore', 'Setting (OMP|MKL)_NUM_THREADS')
             super().setup_env(env_cfg)
+
+    def set_randomness(self, seed: Optional[int], diff_rank_seed: bool = False,
+                       deterministic: bool = False) -> None:
+        """Seed; with ``deterministic`` a GPU repeats itself too, or says which operator cannot.
+
+        cuBLAS then wants its workspace of one size (docs.pytorch.org, "Reproducibility").
+        """
+        if deterministic:
+            os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
+        super().set_randomness(seed, diff_rank_seed, deterministic)
 
     def build_logger(self, *args, **kwargs) -> MMLogger:
         logger = super().build_logger(*args, **kwargs)

@@ -1,5 +1,6 @@
 import logging
 import math
+import os
 
 import pytest
 import torch
@@ -142,3 +143,18 @@ def test_equal_sync_batch_norm__is_torchs_on_one_process_in_any_precision(dtype)
 
 def test_runner__is_registered_for_mmpretrains_own_training_script():
     assert RUNNERS.get('mmpretrain.PretrainRunner') is PretrainRunner
+
+
+def test_deterministic__reaches_torch_and_what_cublas_asks_for(paths, monkeypatch):
+    monkeypatch.delenv('CUBLAS_WORKSPACE_CONFIG', raising=False)
+    folders, overrides = paths
+    cfg = tiny.config('mimco_swin-t', **folders, epochs=1, **overrides,
+                      randomness=dict(deterministic=True))
+    try:
+        runner = tiny.train(cfg)
+        assert runner.iter == 2 and torch.are_deterministic_algorithms_enabled()
+        assert not torch.backends.cudnn.benchmark and torch.backends.cudnn.deterministic
+        assert os.environ['CUBLAS_WORKSPACE_CONFIG'] == ':4096:8'
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.backends.cudnn.deterministic = False
