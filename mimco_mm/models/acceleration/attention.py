@@ -45,43 +45,53 @@ class FastWindowMSA(WindowMSA):
         """Windows (nW * B, N, C) -> (nW * B, N, C), with a ``mask`` (nW, N, N) where shifted."""
         q, k, v = _split_heads(self.qkv(x), self.num_heads)             # (nW * B, nH, N, d)
         dropout = self.attn_drop.p if self.training else 0.
+        bias = self.bias(mask)                                          # (1 or nW, nH, N, N)
         if fused_is_faster(q):
-            bias = self.bias(mask, q.dtype)                             # rows aligned
-            if mask is not None:  # each window has its own: (nW * B, nH, N, N)
-                bias = bias.repeat(len(q) // len(bias), 1, 1, 1)
-            bias = bias[..., :q.shape[-2]]
+            repeats = 1 if mask is None else len(q) // len(bias)        # windows share one bias
+            bias = _Aligned.apply(bias, repeats, q.dtype)
             with sdpa_kernel(BIASED):
                 out = F.scaled_dot_product_attention(q, k, v, bias, dropout, scale=self.scale)
         else:
-            bias = self.bias(mask)                                      # (1 or nW, nH, N, N)
             attention = (q * self.scale) @ k.transpose(-2, -1)
             attention = (attention.unflatten(0, (-1, len(bias))) + bias).flatten(0, 1)
             out = F.dropout(attention.softmax(-1), dropout) @ v
         return self.proj_drop(self.proj(out.transpose(1, 2).flatten(2)))
 
-    def bias(self, mask: Optional[torch.Tensor],
-             fused: Optional[torch.dtype] = None) -> torch.Tensor:
-        """What is added to the logits: (1, nH, N, N), or (nW, nH, N, N) with a ``mask``.
-
-        For the fused kernel it is of the type ``fused``, its rows filled up to whole alignments.
-        """
+    def bias(self, mask: Optional[torch.Tensor]) -> torch.Tensor:
+        """What is added to the logits: (1, nH, N, N), or (nW, nH, N, N) with a ``mask``."""
         table = self.relative_position_bias_table
         # a moving average may change without a new version; a graph holds no such state
         if self.training or table.requires_grad or torch.compiler.is_compiling():
-            return self.make_bias(mask, fused)
-        state = table._version, table.data_ptr(), table.dtype, fused
+            return self.make_bias(mask)
+        state = table._version, table.data_ptr(), table.dtype
         if self.frozen_bias is None or self.frozen_bias[0] != state \
                 or self.frozen_bias[1] is not mask:
-            self.frozen_bias = state, mask, self.make_bias(mask, fused)
+            self.frozen_bias = state, mask, self.make_bias(mask)
         return self.frozen_bias[2]
 
-    def make_bias(self, mask: Optional[torch.Tensor],
-                  fused: Optional[torch.dtype] = None) -> torch.Tensor:
+    def make_bias(self, mask: Optional[torch.Tensor]) -> torch.Tensor:
         index = self.relative_position_index
         bias = self.relative_position_bias_table[index.flatten()].unflatten(0, index.shape)
         bias = bias.permute(2, 0, 1).unsqueeze(0)
-        bias = bias.contiguous() if mask is None else bias + mask.to(bias.dtype).unsqueeze(1)
-        return bias if fused is None else F.pad(bias.to(fused), (0, -len(index) % ALIGNMENT))
+        return bias.contiguous() if mask is None else bias + mask.to(bias.dtype).unsqueeze(1)
+
+
+class _Aligned(torch.autograd.Function):
+    """A bias (n, nH, N, N) as the fused kernel reads it, (repeats * n, nH, N, N), in one copy.
+
+    Its rows begin at whole alignments; gradients of the repeats are summed in the bias' own type.
+    """
+
+    @staticmethod
+    def forward(ctx, bias: torch.Tensor, repeats: int, dtype: torch.dtype) -> torch.Tensor:
+        ctx.repeats, ctx.dtype = repeats, bias.dtype
+        rows = bias.shape[-1]
+        aligned = bias.new_empty((repeats, *bias.shape[:-1], rows + -rows % ALIGNMENT), dtype=dtype)
+        return aligned[..., :rows].copy_(bias).flatten(0, 1)
+
+    @staticmethod
+    def backward(ctx, grad: torch.Tensor) -> Tuple[torch.Tensor, None, None]:
+        return grad.unflatten(0, (ctx.repeats, -1)).sum(0, dtype=ctx.dtype), None, None
 
 
 class FastShiftWindowMSA(ShiftWindowMSA):
