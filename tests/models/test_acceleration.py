@@ -3,13 +3,15 @@
 import pytest
 import torch
 from mmcv.cnn.bricks.transformer import PatchMerging
-from mmpretrain.models.utils import ShiftWindowMSA
+from mmengine.logging import MessageHub
+from mmpretrain.models.utils import CosineEMA, ShiftWindowMSA
 from mmpretrain.registry import MODELS
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from mimco_mm.models.acceleration import accelerate, attention, onednn_linear
 from mimco_mm.models.acceleration.attention import FastShiftWindowMSA, FastWindowMSA
+from mimco_mm.models.acceleration.moving_average import FastCosineEMA
 from mimco_mm.models.acceleration.onednn_linear import OneDNNLinear
 from mimco_mm.models.acceleration.patch_merging import FastPatchMerging
 
@@ -80,6 +82,27 @@ def relative_error(got: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return (got - wanted).norm() / wanted.norm()
 
 
+def test_moving_average__equals_mmpretrains_step_by_step():
+    MessageHub.get_current_instance().update_info('max_iters', 10)
+    torch.manual_seed(0)
+    source = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+    averages = [CosineEMA(source, momentum=0.3, interval=2) for _ in range(2)]
+    accelerate(averages[1])
+    assert type(averages[1]) is FastCosineEMA
+    for step in range(7):
+        if step == 4:  # as a resumed run
+            averages[1].load_state_dict(averages[0].state_dict())
+        with torch.no_grad():
+            for tensor in source.parameters():
+                tensor.add_(torch.randn_like(tensor))
+        source[1].running_mean.add_(1)
+        for average in averages:
+            average.update_parameters(source)
+        for (key, wanted), got in zip(averages[0].state_dict().items(),
+                                      averages[1].state_dict().values()):
+            assert torch.equal(wanted, got), key
+
+
 def test_accelerate__leaves_subclasses_alone():
     class Other(nn.Linear):
         pass
@@ -105,7 +128,7 @@ def test_window_attention__frozen_bias_is_made_once_and_anew_where_it_changed(mo
     layer = FastWindowMSA(8, (2, 2), 2).requires_grad_(False).eval()
     made = []
     make = layer.make_bias
-    monkeypatch.setattr(layer, 'make_bias', lambda *args: made.append(args) or make(*args))
+    monkeypatch.setattr(layer, 'make_bias', lambda mask: made.append(mask) or make(mask))
     mask = torch.full((3, 4, 4), -100.)
     for _ in range(3):
         assert torch.equal(layer.bias(mask), make(mask))
