@@ -26,7 +26,7 @@ class FastCosineEMA(CosineEMA):
             total = MessageHub.get_current_instance().get_info('max_iters')
             annealing = (cos(pi * self.host_steps / float(total)) + 1) / 2
             momentum = self.end_momentum - (self.end_momentum - self.momentum) * annealing
-            averages = list(self.avg_parameters.values())
+            averages = list(self.module.parameters())
             torch._foreach_mul_(averages, 1 - momentum)
             torch._foreach_add_(averages, list(model.parameters()), alpha=momentum)
             for average, buffer in zip(self.module.buffers(), model.buffers()):
