@@ -1,7 +1,7 @@
 import weakref
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import Any, List, Optional, Tuple
 
 import torch
@@ -132,7 +132,7 @@ class Ledger(TorchDispatchMode):
         self.alive -= size
 
 
-@lru_cache(maxsize=None)
+@cache
 def _has_kernel(func) -> bool:
     """Views and allocations have none."""
     view = any(one.alias_info is not None and not one.alias_info.is_write

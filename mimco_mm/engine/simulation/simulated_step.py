@@ -13,11 +13,15 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 
+from ...errors import ConfigError
 from ...models.acceleration import accelerate
 from ...models.utils import convert_sync_batchnorm
 from ..step import build_model, masked_sample
 from .autocast import like_cuda
 from .ledger import Counts, Ledger
+
+VIEWS = {'MimCo': 1, 'SimMIM': 1, 'MoBY': 2, 'MoCoV3': 2, 'SimMIMMoBY': 3}
+PREPROCESSORS = ('DecodingDataPreprocessor', 'MimCoDataPreprocessor')
 
 
 @dataclass
@@ -60,7 +64,11 @@ def simulate(config: Config, batch_size: int, dtype: Optional[torch.dtype] = tor
         batch_size: images.
         dtype: what autocast computes in; None computes in float32.
         ranks: processes that BN and queues are to find.
+
+    Raises:
+        ConfigError: it is no config of a pre-training on images of 224 px.
     """
+    check(config)
     with DefaultScope.overwrite_default_scope('mmpretrain'), TemporaryDirectory() as folder, \
             processes(ranks) if ranks > 1 else nullcontext():
         config.model.data_preprocessor = config.data_preprocessor
@@ -84,6 +92,15 @@ def simulate(config: Config, batch_size: int, dtype: Optional[torch.dtype] = tor
                     phases.append(ledger.counts)
                     cuda.weights.clear()
         return StepCount(*phases, fixed, ledger.peak)
+
+
+def check(config: Config) -> None:
+    model, preprocessor = (config.get(key) or {} for key in ('model', 'data_preprocessor'))
+    if model.get('type') not in VIEWS or preprocessor.get('type') not in PREPROCESSORS:
+        raise ConfigError(
+            f'A step is counted of {", ".join(VIEWS)} on images of 224 px, and this config has '
+            f'model.type={model.get("type")!r} and '
+            f'data_preprocessor.type={preprocessor.get("type")!r}: take one of configs/pretrain.')
 
 
 def steps(model, batch: dict, optim_wrapper, dtype: Optional[torch.dtype]) -> Iterator:
@@ -112,8 +129,8 @@ def noise(config: Config, batch_size: int) -> dict:
     if config.data_preprocessor.get('type') == 'DecodingDataPreprocessor':
         inputs = dict(pixels=torch.zeros(batch_size, 224, 224, 3, dtype=torch.uint8))
     else:
-        views = 3 if config.model.type == 'SimMIMMoBY' else 2
-        inputs = [torch.zeros(batch_size, 3, 224, 224, dtype=torch.uint8) for _ in range(views)]
+        inputs = [torch.zeros(batch_size, 3, 224, 224, dtype=torch.uint8)
+                  for _ in range(VIEWS[config.model.type])]
     return dict(inputs=inputs, data_samples=samples)
 
 
