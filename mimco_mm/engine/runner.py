@@ -55,6 +55,8 @@ class PretrainRunner(Runner):
             hooks = {**(hooks or {}), 'checkpoint': own}
         super().register_default_hooks(hooks)
 
+    equal_batches = True  # all ranks bring as many images, of one size
+
     def setup_env(self, env_cfg: Dict) -> None:
         """Start gloo where there is no accelerator: mmengine's launcher wants a CUDA device."""
         if self._launcher == 'pytorch' and get_device() == 'cpu' and not dist.is_initialized():
@@ -107,13 +109,13 @@ class PretrainRunner(Runner):
         return compile_blocks(model) if self.cfg.get('compile_blocks', False) else model
 
     def wrap_model(self, model_wrapper_cfg: Optional[Dict], model: nn.Module) -> nn.Module:
-        """Wrap the model for several processes, whose batches are equal; CPUs have no device ids.
+        """Wrap the model for several processes; CPUs have no device ids, and no SyncBN of torch's.
 
         With ``fsdp`` there is no wrapper.
         """
-        if self.distributed and not is_model_wrapper(model):
-            model = convert_sync_batchnorm(model)
         on_cpus = self.distributed and get_device() == 'cpu' and not is_model_wrapper(model)
+        if on_cpus or self.distributed and self.equal_batches:
+            model = convert_sync_batchnorm(model)
         if self.sharded:
             check_shardable(model)
             return model.to(get_device())  # sharded when its weights are there

@@ -21,7 +21,7 @@ from .autocast import like_cuda
 from .ledger import Counts, Ledger
 
 VIEWS = {'MimCo': 1, 'SimMIM': 1, 'MoBY': 2, 'MoCoV3': 2, 'SimMIMMoBY': 3}
-PREPROCESSORS = ('DecodingDataPreprocessor', 'MimCoDataPreprocessor')
+PREPROCESSORS = ('DecodingDataPreprocessor', 'MimCoDataPreprocessor', 'SelfSupDataPreprocessor')
 
 
 @dataclass
