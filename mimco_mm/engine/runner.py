@@ -47,6 +47,8 @@ class PretrainRunner(Runner):
     - The log says what a user needs to know; a terminal shows a bar with the time left.
     """
 
+    equal_batches = True  # all ranks bring as many images, of one size
+
     def register_default_hooks(self, hooks: Optional[Dict] = None) -> None:
         """Register them, in place of mmengine's CheckpointHook the one that loses nothing."""
         own = (hooks or {}).get('checkpoint', {})
@@ -54,8 +56,6 @@ class PretrainRunner(Runner):
             own = {'interval': 1, **own, 'type': 'mmpretrain.WholeCheckpointHook'}
             hooks = {**(hooks or {}), 'checkpoint': own}
         super().register_default_hooks(hooks)
-
-    equal_batches = True  # all ranks bring as many images, of one size
 
     def setup_env(self, env_cfg: Dict) -> None:
         """Start gloo where there is no accelerator: mmengine's launcher wants a CUDA device."""
@@ -113,8 +113,9 @@ class PretrainRunner(Runner):
 
         With ``fsdp`` there is no wrapper.
         """
-        on_cpus = self.distributed and get_device() == 'cpu' and not is_model_wrapper(model)
-        if on_cpus or self.distributed and self.equal_batches:
+        to_wrap = self.distributed and not is_model_wrapper(model)
+        on_cpus = to_wrap and get_device() == 'cpu'
+        if on_cpus or to_wrap and self.equal_batches:
             model = convert_sync_batchnorm(model)
         if self.sharded:
             check_shardable(model)
