@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import ConfigError
-from ..models.utils import CPUSyncBatchNorm
+from ..models.utils import EqualSyncBatchNorm
 
 
 def guard_batch_norms(model: nn.Module) -> None:
@@ -23,7 +23,7 @@ def guard_batch_norms(model: nn.Module) -> None:
 
 def _check(name: str, module: nn.Module, inputs: tuple[torch.Tensor]) -> None:
     x = inputs[0]
-    synchronised = isinstance(module, (nn.SyncBatchNorm, CPUSyncBatchNorm))
+    synchronised = isinstance(module, (nn.SyncBatchNorm, EqualSyncBatchNorm))
     if module.training and x.numel() == x.shape[1] and not (synchronised and get_world_size() > 1):
         raise ConfigError(
             f'`{name}` of the model is a batch norm, and takes mean and variance of each channel '

@@ -1,3 +1,4 @@
+import os
 import platform
 import sys
 import warnings
@@ -28,7 +29,7 @@ from ..checkpoints import (
     start_from,
 )
 from ..models.acceleration import accelerate, compile_blocks
-from ..models.utils import convert_sync_batchnorm_to_cpu
+from ..models.utils import convert_sync_batchnorm
 from ..names import printable
 from ..version import __version__
 from .batch_statistics import guard_batch_norms
@@ -61,6 +62,8 @@ class PretrainRunner(Runner):
     - The log says what a user needs to know; a terminal shows a bar with the time left.
     """
 
+    equal_batches = True  # all ranks bring as many images, of one size
+
     def register_default_hooks(self, hooks: Optional[Dict] = None) -> None:
         """Register them, in place of mmengine's CheckpointHook the one that loses nothing."""
         own = (hooks or {}).get('checkpoint', {})
@@ -81,6 +84,16 @@ class PretrainRunner(Runner):
         with warnings.catch_warnings():  # threads are dist_train.sh's, or the user's, choice
             warnings.filterwarnings('ignore', 'Setting (OMP|MKL)_NUM_THREADS')
             super().setup_env(env_cfg)
+
+    def set_randomness(self, seed: Optional[int], diff_rank_seed: bool = False,
+                       deterministic: bool = False) -> None:
+        """Seed; with ``deterministic`` a GPU repeats itself too, or says which operator cannot.
+
+        cuBLAS then wants its workspace of one size (docs.pytorch.org, "Reproducibility").
+        """
+        if deterministic:
+            os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
+        super().set_randomness(seed, diff_rank_seed, deterministic)
 
     def build_logger(self, *args, **kwargs) -> MMLogger:
         logger = super().build_logger(*args, **kwargs)
@@ -122,13 +135,14 @@ class PretrainRunner(Runner):
         return compile_blocks(model) if self.cfg.get('compile_blocks', False) else model
 
     def wrap_model(self, model_wrapper_cfg: Optional[Dict], model: nn.Module) -> nn.Module:
-        """Wrap the model for several CPU processes, which have no device ids and no SyncBN.
+        """Wrap the model for several processes; CPUs have no device ids, and no SyncBN of torch's.
 
         With ``fsdp`` there is no wrapper.
         """
-        on_cpus = self.distributed and get_device() == 'cpu' and not is_model_wrapper(model)
-        if on_cpus:
-            model = convert_sync_batchnorm_to_cpu(model)
+        to_wrap = self.distributed and not is_model_wrapper(model)
+        on_cpus = to_wrap and get_device() == 'cpu'
+        if on_cpus or to_wrap and self.equal_batches:
+            model = convert_sync_batchnorm(model)
         if self.sharded:
             check_shardable(model)
             return model.to(get_device())  # sharded when its weights are there

@@ -26,6 +26,8 @@ class TransferRunner(PretrainRunner):
     do not fit the classes: each is an error that names the config key. See ``transfer_data``.
     """
 
+    equal_batches = False  # images keep their shape
+
     def build_train_loop(self, loop: Union[BaseLoop, dict]) -> BaseLoop:
         build = super().build_train_loop
         return self.build_checked(build, loop, self._train_dataloader, 'train_dataloader')

@@ -18,6 +18,7 @@ from ..engine import check_parts, checkpoint_folders, run_to_resume
 from ..engine.start_check import less_than_a_batch
 from ..errors import ConfigError
 from ..options.shortcuts import innermost_dataset, knn_hooks, transforms
+from .driver import check_driver
 from .run_lock import check_lock
 
 NEEDED = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
@@ -159,7 +160,8 @@ def check_start_file(cfg: Config) -> None:
 
 
 def check_config(cfg: Config) -> None:
-    """What the config alone tells."""
+    """What the config and the machine alone tell."""
+    check_driver()
     check_whole(cfg)
     check_start(cfg)
     check_parts(cfg)

@@ -1,4 +1,5 @@
 import logging
+import re
 from typing import List
 
 import torch
@@ -14,6 +15,12 @@ from .preprocessors import MimCoDataPreprocessor
 
 __all__ = ['DecodingDataPreprocessor']
 
+# What torchvision says of an image that nvJPEG does not take: corrupt, not supported or cut short.
+# A device in error may say "execution failed" (6) too; it fails again where the host's image is
+# sent. Memory that is lacking, and CUDA's own errors, come as RuntimeError under other words.
+REFUSAL = re.compile(r'(Failed to (get image info|parse jpeg stream|decode \w+( stream)?): '
+                     r'(3|4|6|9|10)\b|Unknown chroma subsampling|not compiled with nvJPEG)')
+
 
 @MODELS.register_module()
 class DecodingDataPreprocessor(MimCoDataPreprocessor):
@@ -24,7 +31,12 @@ class DecodingDataPreprocessor(MimCoDataPreprocessor):
     host of any other. What is drawn for an image comes with its sample (``CodedResizedCrop``,
     ``CodedFlip``). Any other batch, for example of images to be judged, is treated as mmpretrain's
     preprocessor does.
+
+    Attributes:
+        refused: images that the device did not take, and the host has decoded.
     """
+
+    refused = 0
 
     def forward(self, data: dict, training: bool = False) -> dict:
         if not isinstance(data['inputs'], dict):
@@ -37,9 +49,8 @@ class DecodingDataPreprocessor(MimCoDataPreprocessor):
             images = self.decoded(inputs, samples)
         flips = torch.tensor([sample.get('flip', False) for sample in samples])
         flips = flips.view(-1, 1, 1, 1).to(self.device, non_blocking=True)
-        # from RGB to BGR, in which mmpretrain's preprocessors expect images
-        images = torch.where(flips, images.flip(1, -1), images.flip(1))
-        return super().forward(dict(inputs=images, data_samples=samples), training)
+        images = torch.where(flips, images.flip(-1), images)
+        return super().forward(dict(inputs=images, data_samples=samples), training, rgb=True)
 
     def decoded(self, inputs: dict, samples: List[DataSample]) -> torch.Tensor:
         """(B, 3, h, w), float32, RGB, 0 to 255, of a batch by ``collate_coded``."""
@@ -55,20 +66,27 @@ class DecodingDataPreprocessor(MimCoDataPreprocessor):
     def decode(self, contents: List[torch.Tensor], paths: List[str]) -> List[torch.Tensor]:
         """Images (3, H, W), uint8, RGB, on the device.
 
-        The host decodes a batch that the device refuses, and this is logged.
+        The host decodes those that the device refuses, and the first of them is logged.
 
         Raises:
-            RuntimeError: the host refuses one as well; the message names it.
+            RuntimeError: the host refuses one as well, and the message names it; or it is the
+                device that fails.
         """
-        if self.device.type == 'cuda' and contents:
-            try:
-                return decode_jpeg(contents, ImageReadMode.RGB, self.device)
-            except torch.OutOfMemoryError:
+        if self.device.type != 'cuda' or not contents:
+            return [decode_on_host(*each).to(self.device) for each in zip(contents, paths)]
+        try:
+            return decode_jpeg(contents, ImageReadMode.RGB, self.device)
+        except RuntimeError as error:
+            if not REFUSAL.search(str(error)):
                 raise
-            except RuntimeError as error:
-                print_log(f'{self.device} cannot decode a batch ({error}): the host does.',
-                          'current', logging.WARNING)
-        return [decode_on_host(*each).to(self.device) for each in zip(contents, paths)]
+            if len(contents) > 1:  # all of a batch are refused for one
+                return [self.decode([content], [path])[0]
+                        for content, path in zip(contents, paths)]
+            if not self.refused:
+                print_log(f'{self.device} cannot decode {printable(paths[0])} ({error}): the host '
+                          'does, and whatever else is refused.', 'current', logging.WARNING)
+            self.refused += 1
+            return [decode_on_host(contents[0], paths[0]).to(self.device)]
 
 
 def decode_on_host(content: torch.Tensor, path: str) -> torch.Tensor:

@@ -67,10 +67,13 @@ class ViewDataPreprocessor(ViewMaker, MimCoDataPreprocessor):
     """
 
     def add_masks(self, samples: Sequence[BaseDataElement], masks: torch.Tensor) -> None:
-        super().add_masks(samples, masks.to(self.device) if self.send_samples else masks)
+        if self.send_samples:
+            masks = masks.to(self.device, non_blocking=True)
+        super().add_masks(samples, masks)
 
-    def cast_data(self, data):
-        return data if isinstance(data, BaseDataElement) else super().cast_data(data)
+    def sent(self, samples: Sequence[BaseDataElement]) -> Sequence[BaseDataElement]:
+        """The samples, whose masks are there already."""
+        return samples
 
 
 @MODELS.register_module()

@@ -228,22 +228,40 @@ def test_damage_that_only_decoding_finds__on_the_device_is_an_error_that_names_i
         batch('on_the_device', folder)
 
 
-def test_device_that_refuses__leaves_the_batch_to_the_host(folder, monkeypatch):
-    """What a CUDA device would be asked for, and what happens if it cannot."""
+def test_device_that_refuses__leaves_that_image_to_the_host(folder, monkeypatch):
+    """What a CUDA device is asked for, and what happens if it cannot or is itself at fault."""
     from mimco_mm.models import decoding_preprocessor as module
-    asked, decode = [], module.decode_jpeg
+    decode, asked, said = module.decode_jpeg, [], []
+    answer = ['Failed to decode jpeg stream: 4']
 
-    def refusing(contents, mode, device=None):
+    def device_decoder(contents, mode, device=None):
         if device is None:
             return decode(contents, mode)
         asked.append((len(contents), mode.name, device.type))
-        raise RuntimeError('nvjpeg')
+        if any(len(content) == len(odd) for content in contents):
+            raise RuntimeError(f'Error while decoding JPEG images: {answer[0]}')
+        return [decode(content, mode) for content in contents]
 
     preprocessor = DecodingDataPreprocessor()
-    monkeypatch.setattr(module, 'decode_jpeg', refusing)
+    monkeypatch.setattr(module, 'decode_jpeg', device_decoder)
+    monkeypatch.setattr(module, 'print_log', lambda text, *args: said.append(text))
     monkeypatch.setattr(DecodingDataPreprocessor, 'device', torch.device('cuda'))
     monkeypatch.setattr(torch.Tensor, 'to', lambda tensor, device: tensor)
-    content = torch.frombuffer(bytearray(saved(photo(0))), dtype=torch.uint8)
-    image, = preprocessor.decode([content], ['a.jpg'])
-    assert asked == [(1, 'RGB', 'cuda')]
-    assert torch.equal(image, decode(content, module.ImageReadMode.RGB))
+    contents = [torch.frombuffer(bytearray(saved(photo(index))), dtype=torch.uint8)
+                for index in range(3)]
+    odd = contents[1]
+    assert len({len(content) for content in contents}) == 3
+    for _ in range(2):
+        images = preprocessor.decode(contents, ['a.jpg', 'b.jpg', 'c.jpg'])
+        for content, image in zip(contents, images):
+            assert torch.equal(image, decode(content, module.ImageReadMode.RGB))
+    assert asked == 2 * [(3, 'RGB', 'cuda'), *3 * [(1, 'RGB', 'cuda')]]
+    assert preprocessor.refused == 2
+    assert len(said) == 1 and 'cannot decode b.jpg' in said[0]
+    for answer[0] in ('CUDA error: an illegal memory access was encountered',
+                      'CUDA out of memory. Tried to allocate 2.00 GiB',
+                      'Failed to decode batch: 5', 'Failed to create device buffer: 5',
+                      'Failed to synchronize CUDA stream: 700'):
+        with pytest.raises(RuntimeError, match=answer[0]):
+            preprocessor.decode(contents, ['a.jpg', 'b.jpg', 'c.jpg'])
+    assert preprocessor.refused == 2

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch.distributed as dist
 from torch import nn
 
 from mimco_mm.engine.batch_statistics import guard_batch_norms
-from mimco_mm.models.utils import convert_sync_batchnorm_to_cpu
+from mimco_mm.models.utils import EqualSyncBatchNorm, convert_sync_batchnorm
 from tests import tiny
 
 ROOT = Path(__file__).parents[2]
@@ -73,12 +74,39 @@ def test_guard__synchronised_norms_see_the_images_of_all_ranks(tmp_path, ranks):
 
 def one_rank(rank: int, ranks: int, store: str) -> None:
     dist.init_process_group('gloo', rank=rank, world_size=ranks, init_method=f'file://{store}')
-    model = convert_sync_batchnorm_to_cpu(nn.Sequential(nn.SyncBatchNorm(3)))
+    model = convert_sync_batchnorm(nn.Sequential(nn.SyncBatchNorm(3)))
     guard_batch_norms(model)
     x = torch.full((1, 3, 1, 1), float(rank))
     if ranks > 1:
+        for dtype in (torch.float64, torch.float32):
+            check_equal_to_one_batch(rank, ranks, dtype)
         assert model(x).mean().item() == pytest.approx(2 * rank - 1, abs=1e-3)
     else:
         with pytest.raises(ValueError, match='train_dataloader.batch_size'):
             model(x)
     dist.destroy_process_group()
+
+
+def check_equal_to_one_batch(rank: int, ranks: int, dtype: torch.dtype) -> None:
+    """What a norm makes of this rank's images is what torch's makes of the images of all."""
+    torch.manual_seed(0)
+    whole = nn.BatchNorm2d(3, momentum=0.3).to(dtype)
+    nn.init.normal_(whole.weight)
+    ours = nn.SyncBatchNorm(3, momentum=0.3).to(dtype)
+    ours.load_state_dict(whole.state_dict())
+    ours = convert_sync_batchnorm(ours)
+    assert type(ours) is EqualSyncBatchNorm
+    x = (torch.randn(4 * ranks, 3, 2, 5, dtype=dtype) + 7).requires_grad_()
+    mine = x.detach()[4 * rank:4 * rank + 4].requires_grad_()
+    weights = torch.randn(x.shape, dtype=dtype)
+    wanted, got = whole(x), ours(mine)
+    (wanted * weights).sum().backward()
+    (got * weights[4 * rank:4 * rank + 4]).sum().backward()
+    for parameter in ours.parameters():
+        dist.all_reduce(parameter.grad)
+    close = partial(torch.testing.assert_close,
+                    **dict(rtol=1e-12, atol=1e-12) if dtype is torch.float64 else {})
+    close(got, wanted[4 * rank:4 * rank + 4])
+    close(mine.grad, x.grad[4 * rank:4 * rank + 4])
+    close([p.grad for p in ours.parameters()], [p.grad for p in whole.parameters()])
+    close(ours.state_dict(), whole.state_dict())

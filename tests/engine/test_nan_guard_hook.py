@@ -71,8 +71,8 @@ def test_nan_in_the_input__is_named_and_saved_before_the_step(stopped, monkeypat
     forward = MimCoDataPreprocessor.forward
     happened = []
 
-    def spoilt(self, data, training=False):
-        out = forward(self, data, training)
+    def spoilt(self, *args, **kwargs):
+        out = forward(self, *args, **kwargs)
         if happened:
             poison(out['inputs'])
         return out

@@ -1,5 +1,6 @@
 import logging
 import math
+import os
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from mmpretrain.registry import RUNNERS
 from torch import nn
 
 from mimco_mm.engine import PretrainRunner
-from mimco_mm.models.utils import CPUSyncBatchNorm, convert_sync_batchnorm_to_cpu
+from mimco_mm.models.utils import EqualSyncBatchNorm, convert_sync_batchnorm
 from tests import tiny
 
 
@@ -112,20 +113,20 @@ def test_autocast__runs_on_a_cpu_in_float32():
                              optimizer=torch.optim.SGD(model.parameters(), lr=1.))
 
 
-def test_convert_sync_batchnorm_to_cpu__keeps_weights_and_statistics():
+def test_convert_sync_batchnorm__keeps_weights_and_statistics():
     norm = nn.SyncBatchNorm(3)
     norm.running_mean += 2
-    converted = convert_sync_batchnorm_to_cpu(nn.Sequential(norm))[0]
-    assert type(converted) is CPUSyncBatchNorm
+    converted = convert_sync_batchnorm(nn.Sequential(norm))[0]
+    assert type(converted) is EqualSyncBatchNorm
     x = torch.randn(4, 3, 2, 2)
     torch.testing.assert_close(converted.eval()(x), (x - 2) / (1 + norm.eps)**0.5)
 
 
 @pytest.mark.parametrize('dtype', [torch.float64, torch.float32, torch.bfloat16])
-def test_cpu_sync_batch_norm__is_torchs_on_one_process_in_any_precision(dtype):
+def test_equal_sync_batch_norm__is_torchs_on_one_process_in_any_precision(dtype):
     torch.manual_seed(0)
     plain = nn.BatchNorm1d(3, momentum=0.3)
-    ours = CPUSyncBatchNorm(3, momentum=0.3)
+    ours = EqualSyncBatchNorm(3, momentum=0.3)
     if dtype is torch.float64:  # autocast keeps the weights in float32
         plain, ours = plain.double(), ours.double()
     x = torch.randn(8, 3).to(dtype)
@@ -142,3 +143,18 @@ def test_cpu_sync_batch_norm__is_torchs_on_one_process_in_any_precision(dtype):
 
 def test_runner__is_registered_for_mmpretrains_own_training_script():
     assert RUNNERS.get('mmpretrain.PretrainRunner') is PretrainRunner
+
+
+def test_deterministic__reaches_torch_and_what_cublas_asks_for(paths, monkeypatch):
+    monkeypatch.delenv('CUBLAS_WORKSPACE_CONFIG', raising=False)
+    folders, overrides = paths
+    cfg = tiny.config('mimco_swin-t', **folders, epochs=1, **overrides,
+                      randomness=dict(deterministic=True))
+    try:
+        runner = tiny.train(cfg)
+        assert runner.iter == 2 and torch.are_deterministic_algorithms_enabled()
+        assert not torch.backends.cudnn.benchmark and torch.backends.cudnn.deterministic
+        assert os.environ['CUBLAS_WORKSPACE_CONFIG'] == ':4096:8'
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.backends.cudnn.deterministic = False

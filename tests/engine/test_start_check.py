@@ -49,7 +49,7 @@ def test_configs_of_ours__fit(name):
     (STUDY, {'data_preprocessor.type': 'MimCoDataPreprocessor'},
      ['is ImagesInMemory and `data_preprocessor.type` MimCoDataPreprocessor. Set them to']),
     (TEACHER, {'train_dataloader.dataset.type': 'ImagesInMemory'},
-     ['is ImagesInMemory and `data_preprocessor.type` SelfSupDataPreprocessor. Set']),
+     ['is ImagesInMemory and `data_preprocessor.type` MimCoDataPreprocessor. Set']),
     ('pretrain/baselines/simmim_swin-t.py', {'data_preprocessor.send_samples': False},
      ['set `data_preprocessor.send_samples=True`']),
 ])

@@ -32,8 +32,8 @@ class Mishap(Hook):
         if runner.iter != 1 or runner.rank != 1:
             return
         if self.kind == 'input':
-            def forward(module, data, training=False):
-                out = FORWARD[MimCoDataPreprocessor](module, data, training)
+            def forward(module, data, training=False, **kwargs):
+                out = FORWARD[MimCoDataPreprocessor](module, data, training, **kwargs)
                 out['inputs'].view(-1)[0] = math.nan
                 return out
             MimCoDataPreprocessor.forward = forward

@@ -3,12 +3,15 @@
 import pytest
 import torch
 from mmcv.cnn.bricks.transformer import PatchMerging
-from mmpretrain.models.utils import ShiftWindowMSA
+from mmengine.logging import MessageHub
+from mmpretrain.models.utils import CosineEMA, ShiftWindowMSA
 from mmpretrain.registry import MODELS
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from mimco_mm.models.acceleration import accelerate, attention, onednn_linear
 from mimco_mm.models.acceleration.attention import FastShiftWindowMSA, FastWindowMSA
+from mimco_mm.models.acceleration.moving_average import FastCosineEMA
 from mimco_mm.models.acceleration.onednn_linear import OneDNNLinear
 from mimco_mm.models.acceleration.patch_merging import FastPatchMerging
 
@@ -79,6 +82,27 @@ def relative_error(got: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return (got - wanted).norm() / wanted.norm()
 
 
+def test_moving_average__equals_mmpretrains_step_by_step():
+    MessageHub.get_current_instance().update_info('max_iters', 10)
+    torch.manual_seed(0)
+    source = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+    averages = [CosineEMA(source, momentum=0.3, interval=2) for _ in range(2)]
+    accelerate(averages[1])
+    assert type(averages[1]) is FastCosineEMA
+    for step in range(7):
+        if step == 4:  # as a resumed run
+            averages[1].load_state_dict(averages[0].state_dict())
+        with torch.no_grad():
+            for tensor in source.parameters():
+                tensor.add_(torch.randn_like(tensor))
+        source[1].running_mean.add_(1)
+        for average in averages:
+            average.update_parameters(source)
+        for (key, wanted), got in zip(averages[0].state_dict().items(),
+                                      averages[1].state_dict().values()):
+            assert torch.equal(wanted, got), key
+
+
 def test_accelerate__leaves_subclasses_alone():
     class Other(nn.Linear):
         pass
@@ -101,7 +125,7 @@ def test_accelerate__reaches_the_frozen_teacher(tmp_path):
 
 
 def test_window_attention__frozen_bias_is_made_once_and_anew_where_it_changed(monkeypatch):
-    layer = FastWindowMSA(8, (2, 2), 2).requires_grad_(False)
+    layer = FastWindowMSA(8, (2, 2), 2).requires_grad_(False).eval()
     made = []
     make = layer.make_bias
     monkeypatch.setattr(layer, 'make_bias', lambda mask: made.append(mask) or make(mask))
@@ -116,6 +140,62 @@ def test_window_attention__frozen_bias_is_made_once_and_anew_where_it_changed(mo
     assert layer.bias(None).dtype == torch.float64
     layer.requires_grad_(True)
     assert layer.bias(None).requires_grad
+
+
+def test_window_attention__a_momentum_encoders_bias_follows_it():
+    """mmengine's averages write into `.data`, which leaves a parameter's version as it is."""
+    layer = FastWindowMSA(8, (2, 2), 2).requires_grad_(False)
+    before = layer.bias(None)
+    layer.relative_position_bias_table.data.add_(1.)
+    torch.testing.assert_close(layer.bias(None), before + 1.)
+
+
+class Attentions(TorchFunctionMode):
+    """Notes each call of torch's fused attention: the kernels allowed for it, and its bias."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is nn.functional.scaled_dot_product_attention:
+            cuda = torch.backends.cuda
+            names = ('cudnn', 'flash', 'mem_efficient', 'math')
+            allowed = {name for name in names if getattr(cuda, f'{name}_sdp_enabled')()}
+            self.calls.append((allowed, args[3]))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize('trained', [True, False], ids=['student', 'teacher'])
+def test_window_attention__one_kernel_and_an_aligned_bias_on_an_accelerator(trained):
+    network = accelerate(build(dict(
+        type='SwinTransformer', img_size=112, window_size=7, drop_path_rate=0.,
+        arch=dict(embed_dims=16, depths=[2, 2], num_heads=[1, 2]), out_indices=(1, ))))
+    network = network.requires_grad_(trained).to('meta')
+    network.train(trained)
+    with Attentions() as attentions:
+        network(torch.zeros(2, 3, 112, 112, device='meta'))
+    assert len(attentions.calls) == 4
+    for allowed, bias in attentions.calls:
+        assert allowed == {'flash', 'mem_efficient', 'math'}  # the first of them takes no bias
+        assert bias.requires_grad == trained
+        assert bias.shape[-2:] == (49, 49)
+        assert bias.stride(-1) == 1 and not any(step % 8 for step in bias.stride()[:-1])
+    # the windows of a stage share their bias, but where they are shifted
+    assert [len(bias) for _, bias in attentions.calls] == [1, 2 * 16, 1, 2 * 4]
+    assert torch.backends.cuda.cudnn_sdp_enabled()  # for others
+
+
+@pytest.mark.parametrize('pad_small_map', [True, False])
+@pytest.mark.parametrize('grid', [(4, 8), (4, 4), (6, 4)])
+def test_shifted_windows__equal_mmpretrains(grid, pad_small_map):
+    torch.manual_seed(0)
+    kwargs = dict(embed_dims=8, num_heads=2, window_size=4, shift_size=2,
+                  pad_small_map=pad_small_map)
+    plain, faster = ShiftWindowMSA(**kwargs), FastShiftWindowMSA(**kwargs)
+    faster.load_state_dict(plain.state_dict())
+    x = torch.randn(2, grid[0] * grid[1], 8)
+    assert torch.equal(plain(x, grid), faster(x, grid))
 
 
 def test_shifted_windows__mask_is_made_once():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmpretrain.registry import MODELS
 
-from mimco_mm.models.acceleration import accelerate, compile_blocks
+from mimco_mm.models.acceleration import accelerate, attention, compile_blocks, compiled_blocks
 
 from .test_acceleration import NETWORKS, build, outcome, relative_error
 
@@ -16,14 +16,17 @@ pytestmark = pytest.mark.maintained_only
 def fresh_dynamo():
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
+    limit = torch._dynamo.config.cache_size_limit
     yield
+    torch._dynamo.config.cache_size_limit = limit
     torch._dynamo.config.suppress_errors = False
     torch._dynamo.reset()
 
 
 @NETWORKS
-@pytest.mark.parametrize('faster', [False, True])
-def test_compile_blocks__whole_graphs_of_the_same_results(config, faster):
+@pytest.mark.parametrize('faster', [False, True, 'fused'])
+def test_compile_blocks__whole_graphs_of_the_same_results(config, faster, monkeypatch):
+    monkeypatch.setattr(attention, 'fused_is_faster', lambda x: faster == 'fused')
     config = {**config, 'drop_path_rate': 0.}
     plain, compiled = build(config).double(), build(config).double()
     if faster:
@@ -61,6 +64,27 @@ def test_compile_blocks__reaches_a_frozen_teacher_with_its_biases(tmp_path):
     torch._dynamo.config.suppress_errors = False
     torch.testing.assert_close(teacher(x), wanted)
     assert torch._dynamo.utils.counters['stats']['unique_graphs'] > 0
+    with torch.autocast('cpu', torch.bfloat16):  # with weights that are cast once
+        torch.testing.assert_close(teacher(x).float(), wanted, rtol=0.1, atol=0.1)
+
+
+def test_compile_blocks__every_shape_of_student_and_teacher_is_compiled():
+    """Three stages, shifted or not, and a last one, of the student and of the frozen teacher."""
+    torch._dynamo.config.cache_size_limit = 8  # torch's own
+    swin = dict(img_size=64, window_size=2, drop_path_rate=0.,
+                arch=dict(embed_dims=8, depths=[2, 2, 4, 2], num_heads=[1, 2, 4, 8]))
+    student = accelerate(build(dict(type='MaskedSwinTransformer', **swin)))
+    student.hidden_networks = (accelerate(build(dict(type='SwinTransformer', **swin))), )
+    teacher, = student.hidden_networks
+    teacher.requires_grad_(False).eval()
+    assert compiled_blocks(student) == (0, 20)
+    compile_blocks(student, backend='eager')
+    assert compiled_blocks(student) == (20, 20)
+    x, mask = torch.randn(2, 3, 64, 64), torch.ones(2, 2, 2, dtype=torch.bool)
+    student(x, mask)
+    with torch.no_grad():
+        teacher(x)
+    assert torch._dynamo.utils.counters['stats']['unique_graphs'] == 2 * 7  # of 20 blocks
 
 
 def test_compile_blocks__what_cannot_be_compiled_runs_as_before():

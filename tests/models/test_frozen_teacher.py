@@ -5,6 +5,7 @@ import torch
 from mmengine.logging import MessageHub
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mimco_mm.checkpoints import CheckpointError
 from mimco_mm.models.target_generators.probing import spread_of
@@ -172,6 +173,46 @@ def test_teacher__in_bfloat16_gives_the_same_features_to_its_rounding(checkpoint
     wanted, got = exact(x), short(x)
     assert got.dtype == torch.float32 and not torch.equal(got, wanted)
     assert torch.nn.functional.cosine_similarity(got, wanted, dim=1).min() > 0.999
+
+
+class Casts(TorchDispatchMode):
+    """Counts conversions to bfloat16."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += (kwargs or {}).get('dtype') is torch.bfloat16
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize('config', [SWIN, VIT])
+def test_teacher__under_autocast_casts_its_weights_once(checkpoint, config):
+    teacher = build(config, checkpoint(config))
+    teacher.init_weights()
+    layers = [module for module in teacher.network.modules()
+              if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d))]
+    weights = sum(len(list(layer.parameters())) for layer in layers)
+    x = torch.randn(2, 3, 64, 64)
+    plain = teacher(x)
+    counts = []
+    with torch.autocast('cpu', torch.bfloat16):
+        with torch.no_grad(), Casts() as every_time:
+            wanted = teacher.network(x)[-1]
+        for _ in range(2):
+            with Casts() as casts:
+                assert torch.equal(teacher(x), wanted)
+            counts.append(casts.count)
+    assert counts == [every_time.count, every_time.count - weights]
+    assert torch.equal(teacher(x), plain)  # the float32 weights are still there
+    assert {p.dtype for p in teacher.network.parameters()} == {torch.float32}
+    with torch.no_grad():
+        for parameter in teacher.network.parameters():
+            parameter.mul_(2.)
+    teacher.to(torch.float32)
+    with torch.autocast('cpu', torch.bfloat16), torch.no_grad():  # moved: cast anew
+        assert torch.equal(teacher(x), teacher.network(x)[-1])
+    with torch.autocast('cpu', torch.bfloat16):  # which leaves float64 alone
+        assert teacher.double()(x.double()).dtype == torch.float64
 
 
 def test_teacher__says_which_dtypes_there_are():

@@ -27,6 +27,6 @@ def test_bytes__are_those_of_gradients_keys_and_statistics():
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     assert sent['gradients'][1] == 4 * trained
     assert sent['keys'] == (2, 2 * BATCH * cfg.model.patch_head.feat_dim * 4)
-    # mean and variance, of 6 layers forward and of 4 backward: p3 has no gradient
-    assert sent['BN'] == (20, 20 * cfg.model.patch_neck.hid_channels * 4)
+    # mean and variance at once, of 6 layers forward and of 4 backward: p3 has no gradient
+    assert sent['BN'] == (10, 20 * cfg.model.patch_neck.hid_channels * 4)
     assert re.search(r'alone: [\d.]+ s a step', result.stdout)

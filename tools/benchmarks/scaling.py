@@ -9,6 +9,7 @@ import argparse
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
 from unittest import mock
@@ -43,21 +44,20 @@ def trainers(cfg, batch: dict) -> dict:
     from mmengine.optim import build_optim_wrapper
     from mmpretrain.registry import MODELS
 
-    from mimco_mm.models.utils import convert_sync_batchnorm_to_cpu, key_queue
+    from mimco_mm.models.utils import convert_sync_batchnorm, key_queue
 
     def trainer(together: bool) -> tuple:
         model = MODELS.build(cfg.model)
         model.init_weights()
         if together:
-            model = MMDistributedDataParallel(convert_sync_batchnorm_to_cpu(model),
+            model = MMDistributedDataParallel(convert_sync_batchnorm(model),
                                               broadcast_buffers=False)
         else:
             model = revert_sync_batchnorm(model)
         optim_wrapper = build_optim_wrapper(model.train(), cfg.optim_wrapper.copy())
-        gather = key_queue.all_gather if together else lambda keys: [keys]
-
         def step() -> None:
-            with mock.patch.object(key_queue, 'all_gather', gather):
+            alone = mock.patch.object(key_queue, 'all_gather', lambda keys: [keys])
+            with nullcontext() if together else alone:
                 model.train_step(batch, optim_wrapper)
 
         return step, model
@@ -69,21 +69,27 @@ def trainers(cfg, batch: dict) -> dict:
 def count_sent(step, model) -> dict[str, tuple[int, int]]:
     """Kind of message -> [calls, bytes from this rank] of one step."""
     import torch.distributed as dist
+
+    from mimco_mm.models.utils import equal_sync_batch_norm, key_queue
     sent: dict[str, tuple[int, int]] = {}
 
-    def noting(kind: str, send, which: int):
-        def noted(*args, **kwargs):
+    def noting(kind: str, send):
+        def noted(tensor, **kwargs):
             calls, count = sent.get(kind, (0, 0))
-            sent[kind] = (calls + 1, count + args[which].nbytes)
-            return send(*args, **kwargs)
+            sent[kind] = (calls + 1, count + tensor.nbytes)
+            return send(tensor, **kwargs)
         return noted
 
-    reduce_gradients = noting('gradients', dist.all_reduce, 0)
+    def noted(kind: str, module, name: str):
+        return mock.patch.object(module, name, noting(kind, getattr(module, name)))
+
+    reduce_gradients = noting('gradients', dist.all_reduce)
     model.register_comm_hook(None, lambda state, bucket: reduce_gradients(
         bucket.buffer().div_(dist.get_world_size()), async_op=True).get_future().then(
             lambda future: future.value()[0]))
-    with mock.patch.object(dist, 'all_gather', noting('keys', dist.all_gather, 1)), \
-            mock.patch.object(dist, 'all_reduce', noting('BN', dist.all_reduce, 0)):
+    with noted('keys', key_queue, 'all_gather'), \
+            noted('BN', equal_sync_batch_norm, 'all_gather'), \
+            noted('BN', equal_sync_batch_norm, 'all_reduce'):
         step()
     return sent
 

@@ -28,7 +28,7 @@ train_pipeline = [
     dict(type='MultiView', num_views=[1, 1], transforms=[view_1, view_2]),
     dict(type='PackPlanes', meta_keys=('img_path', )),
 ]
-data_preprocessor = dict(type='SelfSupDataPreprocessor')
+data_preprocessor = dict(type='MimCoDataPreprocessor')
 train_dataloader = dict(
     batch_size=64,  # MoBY: 512, over 8 GPUs
     dataset=dict(dataset=dict(pipeline=train_pipeline)))

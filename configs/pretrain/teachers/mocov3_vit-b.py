@@ -15,7 +15,7 @@ train_dataloader = dict(
     drop_last=True,
     collate_fn=dict(_delete_=True, type='default_collate'),  # without the base's `_scope_`
     dataset=dict(_delete_=True, **images))
-data_preprocessor = dict(non_blocking=True)
+data_preprocessor = dict(type='MimCoDataPreprocessor', non_blocking=True)
 model = dict(head=dict(type='FloatMoCoV3Head'))
 optim_wrapper = dict(
     _delete_=True,

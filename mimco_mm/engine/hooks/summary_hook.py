@@ -10,6 +10,7 @@ from mmengine.optim import AmpOptimWrapper, LinearLR, OptimWrapper
 from mmpretrain.registry import HOOKS
 from torch import nn
 
+from ...models.acceleration import compiled_blocks
 from ...names import printable
 from ..optim import AutocastOptimWrapper, WarmupCosineLR
 from ..rescheduling import last_rate
@@ -41,6 +42,7 @@ class PretrainSummaryHook(Hook):
             learning_rate(runner),
             *teacher(model),
             parameters(model),
+            *compilation(model),
             results(runner, model, self.work_dir or runner.work_dir),
         ]
         runner.logger.info('Pre-training summary\n' + '\n'.join(f'  {line}' for line in lines))
@@ -139,6 +141,13 @@ def parameters(model: nn.Module) -> str:
             frozen[part] = frozen.get(part, 0) + parameter.numel()
     named = ', '.join(f'{part} {count / 1e6:.2f} M' for part, count in frozen.items())
     return f'trainable {trainable / 1e6:.2f} M; frozen besides the teacher: {named or "none"}'
+
+
+def compilation(model: nn.Module) -> Iterator[str]:
+    compiled, blocks = compiled_blocks(model)
+    if compiled:
+        yield (f'compiled: {compiled} of {blocks} transformer blocks, each kind and shape at its '
+               'first step')
 
 
 def results(runner, model: nn.Module, work_dir: str) -> str:

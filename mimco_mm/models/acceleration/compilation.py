@@ -1,8 +1,15 @@
+from typing import Tuple
+
 import torch
 from mmcv.cnn.bricks import DropPath
 from mmpretrain.models.backbones.swin_transformer import SwinBlock
 from mmpretrain.models.backbones.vision_transformer import TransformerEncoderLayer
 from torch import nn
+
+# Shapes (and rates of drop path) of one kind of block in a network and its teacher, at most; torch
+# compiles eight by itself, and lets all others run as they are, without a word.
+SHAPES = 64
+BLOCKS = (SwinBlock, TransformerEncoderLayer)
 
 
 def compile_blocks(model: nn.Module, backend: str = 'inductor', **kwargs) -> nn.Module:
@@ -18,11 +25,24 @@ def compile_blocks(model: nn.Module, backend: str = 'inductor', **kwargs) -> nn.
         **kwargs: others of its arguments.
     """
     torch._dynamo.config.suppress_errors = True
+    torch._dynamo.config.cache_size_limit = max(torch._dynamo.config.cache_size_limit, SHAPES)
     for module in model.modules():
         if isinstance(module, DropPath):
             module.drop_prob = float(module.drop_prob)  # numpy's would be data, and break the graph
-        if isinstance(module, (SwinBlock, TransformerEncoderLayer)):
+        if isinstance(module, BLOCKS):
             module.compile(backend=backend, dynamic=False, **kwargs)
         for network in getattr(module, 'hidden_networks', ()):
             compile_blocks(network, backend, **kwargs)
     return model
+
+
+def compiled_blocks(model: nn.Module) -> Tuple[int, int]:
+    """How many transformer blocks are left to torch.compile, and how many there are.
+
+    Those of a frozen teacher count as well.
+    """
+    networks = [model, *(network for module in model.modules()
+                         for network in getattr(module, 'hidden_networks', ()))]
+    blocks = [module for network in networks for module in network.modules()
+              if isinstance(module, BLOCKS)]
+    return sum(block._compiled_call_impl is not None for block in blocks), len(blocks)

@@ -1,10 +1,11 @@
 import mmcv
 from mmcv.cnn.bricks.transformer import PatchMerging
-from mmpretrain.models.utils import MultiheadAttention, ShiftWindowMSA
+from mmpretrain.models.utils import CosineEMA, MultiheadAttention, ShiftWindowMSA
 from mmpretrain.models.utils.attention import WindowMSA
 from torch import nn
 
 from .attention import FastMultiheadAttention, FastShiftWindowMSA, FastWindowMSA
+from .moving_average import FastCosineEMA
 from .onednn_linear import OneDNNLinear, onednn_is_faster
 from .patch_merging import FastPatchMerging
 
@@ -13,6 +14,7 @@ FASTER = {
     WindowMSA: FastWindowMSA,
     ShiftWindowMSA: FastShiftWindowMSA,
     PatchMerging: FastPatchMerging,
+    CosineEMA: FastCosineEMA,
 }
 
 

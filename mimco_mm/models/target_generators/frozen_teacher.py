@@ -1,4 +1,4 @@
-from typing import Optional, Sequence
+from typing import Dict, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -6,6 +6,8 @@ from mmengine.dist import is_main_process
 from mmengine.model import BaseModule
 from mmpretrain.registry import MODELS
 from torch import nn
+from torch.func import functional_call
+from torch.nn.modules.conv import _ConvNd
 
 from ...checkpoints import LoadReport, load_backbone, told_of
 from ...errors import ConfigError
@@ -69,6 +71,7 @@ class FrozenTeacher(BaseModule):
         self.dtype = DTYPES[dtype]
         self.report: Optional[LoadReport] = None
         self.spread: Optional[Spread] = None  # of rank 0
+        self.cast: Optional[Tuple[torch.dtype, Dict[str, torch.Tensor]]] = None
         self.register_buffer('scale', None, persistent=False)
         self.register_buffer('shift', None, persistent=False)
 
@@ -127,9 +130,23 @@ class FrozenTeacher(BaseModule):
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """The network's last map of images as it knows them."""
         if self.dtype is None:
-            return self.network(x)[-1]
+            if not torch.is_autocast_enabled(x.device.type):
+                return self.network(x)[-1]
+            weights = self.cast_weights(torch.get_autocast_dtype(x.device.type))
+            return functional_call(self.network, weights, (x, ))[-1]
         with torch.autocast(x.device.type, enabled=False):
             return self.network(x.to(self.dtype))[-1].to(x.dtype)
+
+    def cast_weights(self, dtype: torch.dtype) -> Dict[str, torch.Tensor]:
+        """The weights that autocast would cast in every forward, cast once."""
+        if self.cast is None or self.cast[0] is not dtype:
+            weights = {f'{prefix}.{name}'.lstrip('.'): weight
+                       for prefix, layer in self.network.named_modules()
+                       if isinstance(layer, (nn.Linear, _ConvNd))
+                       for name, weight in layer.named_parameters(recurse=False)}
+            self.cast = dtype, {name: weight.to(dtype) for name, weight in weights.items()
+                                if weight.dtype is not torch.float64}
+        return self.cast[1]
 
     def as_input(self, x: torch.Tensor) -> torch.Tensor:
         """Images as the teacher knows them: in its own normalisation and size."""
@@ -144,5 +161,6 @@ class FrozenTeacher(BaseModule):
 
     def _apply(self, fn, *args, **kwargs):
         """Let ``to()``, ``cuda()`` and ``half()`` reach the hidden network as well."""
+        self.cast = None
         self.network._apply(fn, *args, **kwargs)
         return super()._apply(fn, *args, **kwargs)

@@ -1,4 +1,4 @@
-from .cpu_sync_batch_norm import CPUSyncBatchNorm, convert_sync_batchnorm_to_cpu
+from .equal_sync_batch_norm import EqualSyncBatchNorm, convert_sync_batchnorm
 from .key_queue import KeyQueue
 from .masking import (
     batch_masks,
@@ -12,7 +12,7 @@ from .masking import (
 from .momentum import MomentumCopy, cosine_momentum
 
 __all__ = [
-    'CPUSyncBatchNorm', 'KeyQueue', 'MomentumCopy', 'batch_masks', 'common_grid',
-    'convert_sync_batchnorm_to_cpu', 'cosine_momentum', 'expand_mask', 'global_average',
-    'masked_index', 'mean_key', 'tokens'
+    'EqualSyncBatchNorm', 'KeyQueue', 'MomentumCopy', 'batch_masks', 'common_grid',
+    'convert_sync_batchnorm', 'cosine_momentum', 'expand_mask', 'global_average', 'masked_index',
+    'mean_key', 'tokens'
 ]

@@ -78,8 +78,12 @@ def global_average(x: torch.Tensor) -> torch.Tensor:
 
 
 def mean_key(k: torch.Tensor, mask: Optional[torch.Tensor]) -> torch.Tensor:
-    """One key an image: the mean (B, D) of a map (B, D, H, W) over all or the masked positions."""
+    """One key an image: the mean (B, D) of a map (B, D, H, W) over all or the masked positions.
+
+    At least in float32: what it leaves in a queue stays there.
+    """
+    dtype = torch.promote_types(k.dtype, torch.float32)
     if mask is None:
-        return k.mean((2, 3))
-    weight = mask.to(k.device, k.dtype, non_blocking=True).unsqueeze(1)
+        return k.mean((2, 3), dtype=dtype)
+    weight = mask.to(k.device, dtype, non_blocking=True).unsqueeze(1)
     return (k * weight).sum((2, 3)) / weight.sum((2, 3))

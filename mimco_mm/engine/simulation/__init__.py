@@ -1,0 +1,3 @@
+from .simulated_step import StepCount, simulate
+
+__all__ = ['StepCount', 'simulate']
