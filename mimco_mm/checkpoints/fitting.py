@@ -8,7 +8,7 @@ from torch import nn
 
 from .errors import CheckpointError
 from .namings import NAMINGS, StateDict, naming_of
-from .positions import is_embedding, is_sincos, resize_positions
+from .positions import agrees, is_embedding, is_sincos, resize_positions
 from .releases import Found
 from .variants import variant_of
 
@@ -125,7 +125,7 @@ def check(state: StateDict, wanted: StateDict, fixed: set[str], advice: str = AD
         },
         'fixed by formula, but of other values': {
             key for key in fixed & same_shape
-            if not torch.allclose(state[key].double(), wanted[key].double().cpu(), atol=1e-3)
+            if not agrees(state[key], wanted[key].cpu())
         },
     }
     lines = [

@@ -44,7 +44,14 @@ def is_sincos(embedding: torch.Tensor) -> bool:
     if side * side != embedding.shape[1] - 1:
         return False
     formula = build_2d_sincos_position_embedding(side, embedding.shape[2], cls_token=True)
-    return torch.allclose(embedding.float(), formula.to(embedding.device), atol=1e-3)
+    return agrees(embedding, formula)
+
+
+def agrees(found: torch.Tensor, formula: torch.Tensor) -> bool:
+    """Whether a file's tensor is that of a formula, to the rounding of the type it is kept in."""
+    rounding = torch.finfo(found.dtype).eps if found.is_floating_point() else 0.
+    return torch.allclose(found.double(), formula.double().to(found.device),
+                          atol=max(1e-3, rounding))
 
 
 def resize_positions(state: StateDict, wanted: StateDict, fixed: set[str],
