@@ -1,7 +1,6 @@
 """tools/benchmarks/run.sh: one command plans, runs, resumes and reports all transfers."""
 
 import hashlib
-import importlib.util
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from mimco_mm.transfers import SUITE
 
 from .. import tiny
 from ..tiny import BACKBONE
+from .modules import load_tool
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / 'tools/benchmarks/run.sh'
@@ -29,10 +29,7 @@ KNN = ('--suite', 'knn', '--gpus', '1', '--cfg-options', 'knn.ks=[1,5]', 'querie
 
 @pytest.fixture(scope='module')
 def run():
-    spec = importlib.util.spec_from_file_location('run', ROOT / 'tools/benchmarks/run.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('benchmarks/run.py')
 
 
 def write_checkpoint(file: Path, seed: int = 0, **network) -> Path:
