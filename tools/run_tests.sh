@@ -3,8 +3,8 @@
 #
 # Usage: tools/run_tests.sh [--stack maintained|original] [options of pytest]
 #
-#   --stack maintained  everything, in .venv (the default); the first time, some 20 minutes go
-#                       into compiling mmcv's ops
+#   --stack maintained  everything, in .venv (the default); the first time, mmcv's ops are
+#                       compiled, some minutes on 2 cores
 #   --stack original    the pre-training tests on the original OpenMMLab releases, in .venv-original
 #   -n N                in N processes (pytest-xdist; default: one for each core and 3 GB of free
 #                       memory), or, with -n 0, in this one

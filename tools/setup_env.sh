@@ -5,7 +5,7 @@
 #
 #   demo      .venv: pre-training, k-NN and the demo; a few minutes (the default)
 #   tests     .venv: demo, and compiled mmcv ops, mmdet, mmseg, pytest; compiling takes some
-#             5 minutes on 2 cores, once
+#             minutes on 2 cores, once
 #   original  .venv-original: the original OpenMMLab releases with torch 2.5, and pytest
 #
 # Variables:
@@ -124,7 +124,7 @@ install g++). Pre-training and the demo do without: tools/setup_env.sh demo"
     if ! command -v nvcc >/dev/null; then
         export CUDA_VISIBLE_DEVICES='' CFLAGS="${CFLAGS:--O1 -DNDEBUG -fwrapv}"
     fi
-    say "compiling the ops of mmcv, $MAX_JOBS jobs at a time (some 5 minutes on 2 cores)"
+    say "compiling the ops of mmcv, $MAX_JOBS jobs at a time (some minutes on 2 cores)"
     share_torch_header
     replace_mmcv --no-build-isolation --no-binary onedl-mmcv
 }
