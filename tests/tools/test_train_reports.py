@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests import tiny
 from tests.tools.modules import refusal
 from tests.tools.test_launch import ROOT, run
 
+MICRO = ROOT / 'configs' / 'study' / 'mimco_swin-micro.py'
 LATIN_1, TWO_LINES = b'caf\xe9.png', b'two\nlines.png'
 SHOWN = {LATIN_1: r'caf\xe9.png', TWO_LINES: r'two\nlines.png'}
 
@@ -82,13 +84,22 @@ def test_knn__with_a_class_missing_in_one_part_is_refused(config_file):
     assert re.search('only in .*/bank: a; only in .*/queries: none', said)
 
 
-@pytest.mark.parametrize('options, message', [
-    (['--cfg-options', 'train_dataloader.collate_fn.type=collate_coded'],
-     r'PackCodedInputs at the end of `train_dataloader\.dataset\.dataset\.pipeline` \(it is '
-     r'PackInputs\), `data_preprocessor\.type` DecodingDataPreprocessor \(it is Mim'),
-    (['--amp', 'fp16'], 'AmpOptimWrapper .* needs a GPU.* `--amp off`'),
-])
-def test_parts_that_do_not_fit__are_refused_at_once(tmp_path, options, message):
-    said = refusal('train.py', ROOT / 'configs' / 'study' / 'mimco_swin-micro.py', '--work-dir',
-                   tmp_path / 'run', *options)
-    assert re.match(f'error: .*{message}', said) and not (tmp_path / 'run').exists()
+def test_parts_that_do_not_fit__are_refused_at_once(tmp_path):
+    said = refusal('train.py', MICRO, '--work-dir', tmp_path / 'run',
+                   '--cfg-options', 'train_dataloader.collate_fn.type=collate_coded')
+    assert re.match(
+        r'error: .*PackCodedInputs at the end of `train_dataloader\.dataset\.dataset\.pipeline` '
+        r'\(it is PackInputs\), `data_preprocessor\.type` DecodingDataPreprocessor \(it is Mim',
+        said)
+    assert not (tmp_path / 'run').exists()
+
+
+def test_amp__of_a_gpu_is_refused_without_one(tmp_path):
+    command = [sys.executable, ROOT / 'tools' / 'train.py', MICRO, '--work-dir', tmp_path / 'run',
+               '--amp', 'fp16']
+    done = subprocess.run(command, text=True, capture_output=True, timeout=300,
+                          env={**os.environ, 'CUDA_VISIBLE_DEVICES': ''})
+    assert done.returncode == 1 and 'Traceback' not in done.stderr
+    assert re.match('error: .*AmpOptimWrapper .* needs a GPU.* `--amp off`',
+                    done.stderr.splitlines()[-1])
+    assert not (tmp_path / 'run').exists()
