@@ -82,6 +82,7 @@ def test_knn__with_a_class_missing_in_one_part_is_refused(config_file):
     (folder / 'labelled' / 'queries' / 'a').rename(folder / 'a')
     said = refusal('train.py', config_file)
     assert re.search('only in .*/bank: a; only in .*/queries: none', said)
+    assert not (folder / 'run' / 'epoch_1.pth').exists()
 
 
 def test_parts_that_do_not_fit__are_refused_at_once(tmp_path):
