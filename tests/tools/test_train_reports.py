@@ -90,7 +90,7 @@ def test_parts_that_do_not_fit__are_refused_at_once(tmp_path):
                    '--cfg-options', 'train_dataloader.collate_fn.type=collate_coded')
     assert re.match(
         r'error: .*PackCodedInputs at the end of `train_dataloader\.dataset\.dataset\.pipeline` '
-        r'\(it is PackInputs\), `data_preprocessor\.type` DecodingDataPreprocessor \(it is Mim',
+        r'\(it is PackInputs\), `data_preprocessor\.type` DecodingDataPreprocessor \(it is View',
         said)
     assert not (tmp_path / 'run').exists()
 
