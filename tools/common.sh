@@ -37,6 +37,17 @@ count() {
     [[ "$2" =~ ^[1-9][0-9]{0,5}$ ]] || die "$1 must be a number from 1 up, got '$2'"
 }
 
+# How many processes of so many GB this machine has cores and free memory for; at least one.
+processes_of() {
+    local cores memory_gb
+    cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+    memory_gb=$(awk '/MemAvailable/ {print int($2 / 1048576)}' /proc/meminfo 2>/dev/null || true)
+    [[ "$cores" =~ ^[0-9]+$ ]] || cores=1
+    [[ "$memory_gb" =~ ^[0-9]+$ ]] || memory_gb=4
+    local fit=$((memory_gb / $1 < cores ? memory_gb / $1 : cores))
+    echo $((fit > 0 ? fit : 1))
+}
+
 # submit PARTITION JOB_NAME PROGRAM ARGUMENTS...: a Python program as a Slurm job, in place of this
 # script. GPUS, GPUS_PER_NODE, CPUS_PER_TASK and SRUN_ARGS are those of slurm_train.sh --help.
 submit() {

@@ -3,13 +3,15 @@
 #
 # Usage: tools/run_tests.sh [--stack maintained|original] [options of pytest]
 #
-#   --stack maintained  everything, in .venv (the default); the first time, some 20 minutes go
-#                       into compiling mmcv's ops
+#   --stack maintained  everything, in .venv (the default); the first time, mmcv's ops are
+#                       compiled, some minutes on 2 cores
 #   --stack original    the pre-training tests on the original OpenMMLab releases, in .venv-original
+#   -n N                in N processes (pytest-xdist; default: one for each core and 3 GB of free
+#                       memory), or, with -n 0, in this one
 #
 # Examples:
 #   tools/run_tests.sh
-#   tools/run_tests.sh tests/models -k queue
+#   tools/run_tests.sh -n 0 tests/models -k queue
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -25,14 +27,16 @@ fi
 cd "$ROOT"
 # The networks of the tests are tiny: more threads only wait for each other.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+# Tests of a file share what it makes, so they stay in one process.
+SHARED=(-n "$(processes_of 3)" --dist loadfile)
 case "$STACK" in
     maintained)
         tools/setup_env.sh tests
-        exec .venv/bin/python -m pytest "$@"
+        exec .venv/bin/python -m pytest "${SHARED[@]}" "$@"
         ;;
     original)
         tools/setup_env.sh original
-        exec .venv-original/bin/python -m pytest -m 'not maintained_only' "$@"
+        exec .venv-original/bin/python -m pytest -m 'not maintained_only' "${SHARED[@]}" "$@"
         ;;
     *) die "--stack takes maintained or original, got '$STACK'" ;;
 esac

@@ -5,7 +5,7 @@
 #
 #   demo      .venv: pre-training, k-NN and the demo; a few minutes (the default)
 #   tests     .venv: demo, and compiled mmcv ops, mmdet, mmseg, pytest; compiling takes some
-#             20 minutes on 2 cores, once
+#             minutes on 2 cores, once
 #   original  .venv-original: the original OpenMMLab releases with torch 2.5, and pytest
 #
 # Variables:
@@ -112,21 +112,29 @@ mend_opencv() {
 }
 
 compile_mmcv_ops() {
-    local cores memory_gb
-    command -v "${CXX:-c++}" >/dev/null ||
+    local compiler
+    read -ra compiler <<<"${CXX:-c++}"
+    command -v "${compiler[0]}" >/dev/null ||
         die "mmcv's ops need a C++ compiler, and '${CXX:-c++}' is not one (Debian, Ubuntu: apt
 install g++). Pre-training and the demo do without: tools/setup_env.sh demo"
-    cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
-    memory_gb=$(awk '/MemAvailable/ {print int($2 / 1048576)}' /proc/meminfo 2>/dev/null || true)
-    [[ "$cores" =~ ^[0-9]+$ ]] || cores=1
-    [[ "$memory_gb" =~ ^[0-9]+$ ]] || memory_gb=4
-    local jobs=$((memory_gb / 2 < cores ? memory_gb / 2 : cores))
-    export MAX_JOBS=${MAX_JOBS:-$((jobs > 0 ? jobs : 1))}
+    export MAX_JOBS=${MAX_JOBS:-$(processes_of 2)}
     count MAX_JOBS "$MAX_JOBS"
-    # With a GPU in sight the build takes CUDA sources, which only nvcc compiles.
-    command -v nvcc >/dev/null || export CUDA_VISIBLE_DEVICES=''
-    say "compiling the ops of mmcv, $MAX_JOBS jobs at a time (some 20 minutes on 2 cores)"
+    # With a GPU in sight the build takes CUDA sources, which only nvcc compiles. Ops of the CPU
+    # alone serve tests: neither -O3 nor Python's own -g is worth its time.
+    if ! command -v nvcc >/dev/null; then
+        export CUDA_VISIBLE_DEVICES='' CFLAGS="${CFLAGS:--O1 -DNDEBUG -fwrapv}"
+    fi
+    say "compiling the ops of mmcv, $MAX_JOBS jobs at a time (some minutes on 2 cores)"
+    share_torch_header
     replace_mmcv --no-build-isolation --no-binary onedl-mmcv
+}
+
+# Most of the time of each of mmcv's files goes into the headers of torch.
+share_torch_header() {
+    [[ "$ROOT" != *[[:space:]]* ]] || return 0 # CXX would be split there
+    TORCH_HEADER_DIR=$(mktemp -d "$ENV/header.XXXXXX")
+    trap 'rm -rf "$TORCH_HEADER_DIR"' EXIT
+    export TORCH_HEADER_DIR REAL_CXX=${CXX:-c++} CXX="$ROOT/tools/cxx_with_torch_header.sh"
 }
 
 # pip caches a build without ops under the same name: neither read nor write its cache.

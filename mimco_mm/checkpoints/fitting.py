@@ -3,7 +3,6 @@
 import re
 from typing import NamedTuple, Sequence
 
-import torch
 from torch import nn
 
 from .errors import CheckpointError

@@ -1,7 +1,6 @@
 """Whole detection and segmentation runs in seconds: the real configs, made small, on made sets."""
 
 import hashlib
-import importlib.util
 import os
 import tarfile
 from pathlib import Path
@@ -17,6 +16,7 @@ from PIL import Image
 from mimco_mm.launching import Request, build_runner
 from mimco_mm.launching.checks import check_config
 from mimco_mm.launching.run_config import complete
+from tests.tools.modules import load_tool
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs' / 'benchmarks'
@@ -27,14 +27,6 @@ COUNTS = dict(train=4, val=2)
 # The smallest networks that tests.reference.official draws weights for.
 SWIN = dict(embed_dim=8, depths=(1, 1, 1, 1), num_heads=(1, 1, 2, 2), window=2, img_size=64)
 VIT = dict(width=48, depth=4, img_size=64)
-
-
-def tool(name: str):
-    """tools/NAME.py as a module."""
-    spec = importlib.util.spec_from_file_location(Path(name).stem + '_cli', ROOT / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def write_photographs(folder: Path, count: int) -> Path:
@@ -54,7 +46,7 @@ def write_photographs(folder: Path, count: int) -> Path:
 
 def make_sets(folder: Path) -> Path:
     """The sets of tools/benchmarks/make_dense_sets.py; the folder that they are in."""
-    make = tool('tools/benchmarks/make_dense_sets')
+    make = load_tool('benchmarks/make_dense_sets.py')
     photographs = write_photographs(folder / 'photographs', sum(COUNTS.values()))
     make.main([str(photographs), '--out', str(folder / 'data'), '--side', '160',
                *(f'--{split}={count}' for split, count in COUNTS.items())])

@@ -1,6 +1,5 @@
 """The k-NN command from images to JSON, on small images and random backbones."""
 
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from mmpretrain.registry import MODELS
 from mimco_mm.evaluation import knn_accuracies, labelled_loader
 from tests.benchmarks import classifiers as small
 from tests.configs.support import CONFIGS
+from tests.tools.modules import load_tool
 
 KNN = Path(__file__).parents[2] / 'tools' / 'benchmarks' / 'knn.py'
 WIDTHS = {'swin-t': 768, 'swin-b': 1024, 'vit-s': 384, 'vit-b': 768}
@@ -39,10 +39,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('knn_tool', KNN)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('benchmarks/knn.py')
 
 
 def main(tool, monkeypatch, *arguments) -> None:

@@ -9,7 +9,6 @@ To store its outputs again (and amend the time in its first cell), in notebooks/
     nbformat.write(notebook, 'mimco_in_minutes.ipynb')
 """
 
-import importlib.util
 import json
 import re
 import sys
@@ -21,6 +20,7 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 
+from ..tools.modules import load_tool
 from .support import ROOT
 
 NOTEBOOK = ROOT / 'notebooks' / 'mimco_in_minutes.ipynb'
@@ -96,9 +96,7 @@ def test_notebook__stored_student_has_learned(code):
 
 
 def test_notebook__trains_as_long_as_the_demo(code):
-    spec = importlib.util.spec_from_file_location('demo', ROOT / 'tools' / 'demo.py')
-    demo = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(demo)
+    demo = load_tool('demo.py')
     assert f'EPOCHS = {demo.parse_args([]).epochs} ' in settings_of(code).source
 
 

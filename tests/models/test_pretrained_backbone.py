@@ -58,12 +58,13 @@ def saved(config: dict, path) -> dict:
 @pytest.fixture
 def log():
     """The lines of mmengine's logger from here on."""
-    lines, logger = [], MMLogger.get_current_instance()
+    # the current one may be an earlier test's, and quiet
+    lines, logger = [], MMLogger.get_instance('test_pretrained_backbone')
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())
     logger.addHandler(handler)
     yield lines
-    logger.removeHandler(handler)
+    MMLogger._instance_dict.pop('test_pretrained_backbone')
 
 
 @ALL

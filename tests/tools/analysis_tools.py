@@ -1,10 +1,8 @@
-"""What the tests of the tools under tools/analysis share: the tool as a module, and checkpoints."""
+"""What the tests of the tools under tools/analysis share: checkpoints, and what they hold."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import torch
@@ -14,13 +12,6 @@ from tests.benchmarks import classifiers as small
 
 TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis'
 MEAN, STD = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
-
-
-def tool(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f'{name}_tool', TOOLS / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def write_checkpoints(folder: Path) -> list[str]:

@@ -1,6 +1,6 @@
 """tools/convert/export_backbone.py: what it prints, writes and refuses."""
 
-import importlib.util
+import importlib
 import os
 import re
 import shlex
@@ -28,16 +28,14 @@ from tests.checkpoints.test_exporting import (
     write_run,
 )
 from tests.reference.official import files, vit
+from tests.tools.modules import load_tool
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'convert' / 'export_backbone.py'
 
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('export_backbone', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('convert/export_backbone.py')
 
 
 @pytest.fixture

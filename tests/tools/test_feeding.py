@@ -4,17 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'benchmarks' / 'feeding.py'
-
-
-def feeding(*args) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, TOOL, *map(str, args)], capture_output=True, text=True,
-                          env=dict(os.environ, OMP_NUM_THREADS='1'))
+from .modules import TOOLS, call, refusal
 
 
 def test_feeding__every_row_has_its_figures(tmp_path):
@@ -22,8 +17,11 @@ def test_feeding__every_row_has_its_figures(tmp_path):
     for index in range(6):
         coarse = Image.fromarray(rng.integers(0, 256, (5, 5, 3), dtype=np.uint8))
         coarse.resize((300, 240), Image.BICUBIC).save(tmp_path / f'{index}.jpg')
-    done = feeding(tmp_path, '--images', 4, '--batch-size', 2, '--rounds', 2, '--out',
-                   tmp_path / 'deep' / 'feeding.json')
+    options = ('--images', 4, '--batch-size', 2, '--rounds', 2, '--out',
+               tmp_path / 'deep' / 'feeding.json')
+    tool = TOOLS / 'benchmarks' / 'feeding.py'
+    done = subprocess.run([sys.executable, tool, tmp_path, *map(str, options)], text=True,
+                          capture_output=True, env=dict(os.environ, OMP_NUM_THREADS='1'))
     assert done.returncode == 0, done.stderr
     rows = {row['row']: row for row in json.loads((tmp_path / 'deep/feeding.json').read_text())}
     assert len(rows) == 14 and rows['decoding, torchvision']['decodings'] == 1
@@ -38,11 +36,11 @@ def test_feeding__every_row_has_its_figures(tmp_path):
 
 def test_feeding__folder_without_jpegs(tmp_path):
     (tmp_path / 'a.png').write_bytes(b'')
-    done = feeding(tmp_path)
-    assert done.returncode == 1 and 'Traceback' not in done.stderr
-    assert 'error: ' in done.stderr and '.jpg' in done.stderr and str(tmp_path) in done.stderr
+    said = refusal('benchmarks/feeding.py', tmp_path)
+    assert said.startswith('error: ') and '.jpg' in said and str(tmp_path) in said
 
 
-def test_numbers__below_one_are_refused(tmp_path):
-    done = feeding(tmp_path, '--rounds', 0)
-    assert done.returncode == 1 and '--rounds from 1 up' in done.stderr
+def test_numbers__below_one_are_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        call('benchmarks/feeding.py', tmp_path, '--rounds', 0)
+    assert '--rounds from 1 up' in capsys.readouterr().err

@@ -1,21 +1,19 @@
 """The table of the loss's memory and time, from the command line."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.tools.modules import load_tool
+
 TOOL = Path(__file__).parents[2] / 'tools' / 'benchmarks' / 'loss_memory.py'
 
 
 @pytest.fixture
 def tool():
-    spec = importlib.util.spec_from_file_location('loss_memory', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('benchmarks/loss_memory.py')
 
 
 def test_table__has_a_line_a_number_of_queries(tool, capsys):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ..benchmarks import dense_sets
+from .modules import load_tool
 
 pytestmark = pytest.mark.maintained_only
 
@@ -69,7 +70,7 @@ def test_splits_share_no_photograph(data):
 
 
 def test_too_few_photographs(tmp_path):
-    make = dense_sets.tool('tools/benchmarks/make_dense_sets')
+    make = load_tool('benchmarks/make_dense_sets.py')
     with pytest.raises(SystemExit, match='There are no images'):
         make.main([str(tmp_path), '--out', str(tmp_path / 'out')])
     (tmp_path / 'a.webp').touch()

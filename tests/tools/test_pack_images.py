@@ -76,7 +76,7 @@ def test_pack__takes_names_of_any_bytes(data, tmp_path, scheme):
 def start(tool: str, *arguments) -> str:
     """What a command of tools/convert says."""
     result = subprocess.run([sys.executable, TOOLS / 'convert' / tool, *arguments], text=True,
-                            timeout=120, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                            timeout=300, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert result.returncode == 0, result.stdout
     return result.stdout
 

@@ -9,13 +9,14 @@ import torch
 from PIL import Image
 
 from . import analysis_tools
+from .modules import load_tool
 
 COUNT = 12
 
 
 @pytest.fixture(scope='module')
 def patterns():
-    return analysis_tools.tool('patterns')
+    return load_tool('analysis/patterns.py')
 
 
 @pytest.fixture

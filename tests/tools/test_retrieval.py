@@ -1,6 +1,5 @@
 """The retrieval command from photographs to JSON, on a small set and a small random Swin."""
 
-import importlib.util
 import json
 import pickle
 import subprocess
@@ -17,6 +16,7 @@ from PIL import Image
 from mimco_mm.datasets import load_ground_truth, load_revisited
 from mimco_mm.evaluation import extract_global_features
 from tests.reference import retrieval as reference
+from tests.tools.modules import load_tool
 
 ROOT = Path(__file__).parents[2]
 TOOLS, CONFIGS = ROOT / 'tools' / 'benchmarks', ROOT / 'configs' / 'benchmarks' / 'retrieval'
@@ -76,10 +76,7 @@ def small(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('retrieval_tool', TOOLS / 'retrieval.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('benchmarks/retrieval.py')
 
 
 # The command

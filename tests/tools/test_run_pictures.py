@@ -1,6 +1,5 @@
 """The commands that draw what runs do and reach: preview, curves and Figure 2."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -15,15 +14,13 @@ from mimco_mm.engine.inspection import load_run, patch_similarity
 from mimco_mm.engine.training_images import build_preprocessor, first_batch
 from tests import tiny
 from tests.analysis import suites
+from tests.tools.modules import load_tool
 
 TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis'
 
 
 def main(name: str, *arguments: object) -> None:
-    spec = importlib.util.spec_from_file_location(f'{name}_tool', TOOLS / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.main([str(argument) for argument in arguments])
+    load_tool(f'analysis/{name}.py').main([str(argument) for argument in arguments])
 
 
 def error(capsys, name: str, *arguments: object) -> str:

@@ -1,6 +1,5 @@
 """The sweep of Table 6: its commands, and that finished runs are not run again."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.analysis import suites
+from tests.tools.modules import load_tool
 
 ROOT = Path(__file__).parents[2]
 TABLE6 = ROOT / 'tools' / 'benchmarks' / 'table6.py'
@@ -16,10 +16,7 @@ TABLE6 = ROOT / 'tools' / 'benchmarks' / 'table6.py'
 
 @pytest.fixture
 def tool():
-    spec = importlib.util.spec_from_file_location('table6', TABLE6)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('benchmarks/table6.py')
 
 
 @pytest.fixture

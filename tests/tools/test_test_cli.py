@@ -1,6 +1,5 @@
 """tools/test.py: what its options make of a config, and that it judges whole checkpoints only."""
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -10,17 +9,31 @@ import torch
 from mmengine.config import Config
 
 from mimco_mm.errors import ConfigError
+from mimco_mm.launching.testing import CheckpointTest, requested_test
 from tests.benchmarks import classifiers as small
-
-TEST = Path(__file__).parents[2] / 'tools' / 'test.py'
+from tests.tools.modules import load_tool
 
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('test_cli', TEST)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('test.py')
+
+
+@pytest.fixture
+def merged(tool, tmp_path):
+    """Give the config of a test with some options, of a config with some keys."""
+
+    def merge(*options: str, **changes) -> Config:
+        file = tmp_path / 'some_config.py'
+        Config(dict(
+            default_scope='mmpretrain', model=dict(type='ImageClassifier'), test_cfg=dict(),
+            test_dataloader=dict(batch_size=4, num_workers=0, dataset=dict(pipeline=['plain'])),
+            test_evaluator=dict(type='Accuracy'), train_cfg=dict(), val_cfg=dict(),
+            load_from='x.pth') | changes).dump(str(file))
+        args = vars(tool.parse_args([str(file), 'epoch_1.pth', *options]))
+        return requested_test(CheckpointTest(**{key: args[key] for key in CheckpointTest._fields}))
+
+    return merge
 
 
 @pytest.fixture(scope='module')
@@ -88,40 +101,31 @@ def test_test__wrong_files_are_explained(run, tool, monkeypatch, tmp_path, confi
         main(tool, monkeypatch, run / config, run / checkpoint, '--work-dir', tmp_path)
 
 
-def merged(tool, *options: str, **changes) -> Config:
-    config = dict(
-        default_scope='mmpretrain', model=dict(type='ImageClassifier'), test_cfg=dict(),
-        test_dataloader=dict(batch_size=4, num_workers=0, dataset=dict(pipeline=['plain'])),
-        test_evaluator=dict(type='Accuracy'), train_cfg=dict(), val_cfg=dict(), load_from='x.pth')
-    args = tool.parse_args(['configs/some_config.py', 'epoch_1.pth', *options])
-    return tool.merge_options(Config({**config, **changes}), args)
-
-
-def test_options(tool):
-    cfg = merged(tool)
+def test_options(merged):
+    cfg = merged()
     assert Path(cfg.work_dir) == Path('work_dirs/some_config/test')
-    assert Path(merged(tool, work_dir='runs/a').work_dir) == Path('runs/a/test')
-    assert merged(tool, '--work-dir', 'b').work_dir == 'b'
+    assert Path(merged(work_dir='runs/a').work_dir) == Path('runs/a/test')
+    assert merged('--work-dir', 'b').work_dir == 'b'
     assert cfg.train_cfg is cfg.val_cfg is cfg.load_from is None
     assert cfg.test_dataloader.collate_fn.type == 'default_collate'
-    cfg = merged(tool, '--launcher', 'slurm', '--cfg-options', 'test_dataloader.batch_size=9')
+    cfg = merged('--launcher', 'slurm', '--cfg-options', 'test_dataloader.batch_size=9')
     assert (cfg.launcher, cfg.test_dataloader.batch_size) == ('slurm', 9)
 
 
-def test_options__test_time_augmentation(tool):
-    cfg = merged(tool, '--tta', tta_model=dict(type='AverageClsScoreTTA'), tta_pipeline=['flipped'])
+def test_options__test_time_augmentation(merged):
+    cfg = merged('--tta', tta_model=dict(type='AverageClsScoreTTA'), tta_pipeline=['flipped'])
     assert cfg.model.to_dict() == dict(type='AverageClsScoreTTA',
                                        module=dict(type='ImageClassifier'))
     assert cfg.test_dataloader.dataset.pipeline == ['flipped']
     with pytest.raises(ConfigError, match='--tta needs `tta_model`'):
-        merged(tool, '--tta')
+        merged('--tta')
 
 
-def test_options__a_config_without_a_test_is_refused(tool):
+def test_options__a_config_without_a_test_is_refused(merged):
     with pytest.raises(ConfigError, match='no test_dataloader.*nothing to test'):
-        merged(tool, test_dataloader=None)
+        merged(test_dataloader=None)
     with pytest.raises(ConfigError, match='no test_cfg'):
-        merged(tool, test_cfg=None)
+        merged(test_cfg=None)
 
 
 def test_out__must_be_a_pickle(tool, capsys):

@@ -11,13 +11,14 @@ from mimco_mm.analysis import embed
 from tests.benchmarks import classifiers as small
 
 from . import analysis_tools
+from .modules import load_tool
 
 CLASSES = ('n01', 'n02', 'n03')
 
 
 @pytest.fixture(scope='module')
 def tsne():
-    return analysis_tools.tool('tsne')
+    return load_tool('analysis/tsne.py')
 
 
 @pytest.fixture
