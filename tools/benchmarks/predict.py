@@ -10,18 +10,18 @@ import argparse
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from command_line import Parser, count, run_tool
+
 GIB = 2**30
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser = Parser(description=__doc__)
     parser.add_argument('config', nargs='?', default='mimco_swin-t',
                         help='of configs/pretrain (default: mimco_swin-t)')
-    parser.add_argument('--batch-size', type=int, help="images a GPU (default: the config's)")
-    parser.add_argument('--gpus', type=int, default=1, help='processes of the run (default: 1)')
+    parser.add_argument('--batch-size', type=count, help="images a GPU (default: the config's)")
+    parser.add_argument('--gpus', type=count, default=1, help='processes of the run (default: 1)')
     parser.add_argument('--amp', choices=('bf16', 'off'), default='bf16',
                         help='what autocast computes in (default: bf16)')
     return parser.parse_args(argv)
@@ -62,6 +62,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    from mimco_mm.launching import errors_told
-    with errors_told():
-        main()
+    run_tool(main)

@@ -28,10 +28,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def random_batch(cfg, count: int) -> dict:
-    """Images and masks of the sizes that the config's pipeline makes."""
+    """Images and masks of the sizes that the config's pipeline, or its preprocessor, makes."""
     import torch
     from mmpretrain.structures import DataSample
-    masks = next(part for part in cfg.train_pipeline if 'mask_patch_size' in part)
+    masks = cfg.data_preprocessor.get('mask') or next(
+        part for part in cfg.train_pipeline if 'mask_patch_size' in part)
     size, side = masks.input_size, masks.input_size // masks.mask_patch_size
     mask = torch.arange(side * side).view(side, side) < masks.mask_ratio * side * side
     return dict(inputs=torch.randint(256, (count, 3, size, size), dtype=torch.uint8),
