@@ -7,6 +7,7 @@ from typing import Callable, Dict, Iterator
 import torch
 
 from mimco_mm.checkpoints import read_checkpoint
+from mimco_mm.checkpoints.writing import HOST
 
 from .outcome import Outcome
 from .victim import Victim, checkpoints, fresh_copy
@@ -32,7 +33,7 @@ def run(folder: Path) -> Iterator[Outcome]:
     before = sorted(path.name for path in work_dir.iterdir())
     ended = victim.command(work_dir.name, '--resume')
     kept = set(before) <= {path.name for path in work_dir.iterdir()}
-    refused = ended.code == 1 and ended.last.startswith('error: ')
+    refused = ended.code == 1 and 'error: ' in ended.text and 'Traceback' not in ended.text
     yield Outcome('damaged work dir, `--resume`', 'every checkpoint empty', refused and kept,
                   'refused in words' if refused else f'exit {ended.code}: {ended.last[:80]}')
 
@@ -78,7 +79,8 @@ def _newest_gone(work_dir: Path) -> None:
 
 
 def _stray_partial(work_dir: Path) -> None:
-    shutil.copy(checkpoints(work_dir)[-1], work_dir / 'epoch_99.pth.partial')
+    dead = f'epoch_99.pth.{2**22 + 1}@{HOST}.partial'  # of a process that there cannot be
+    shutil.copy(checkpoints(work_dir)[-1], work_dir / dead)
 
 
 def _torn_log(work_dir: Path) -> None:
