@@ -7,6 +7,7 @@ import signal
 import sys
 import traceback
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Iterator, Optional
 
 import torch
@@ -66,6 +67,12 @@ def message_of(error: BaseException) -> Optional[str]:
         mend = MENDS[error.errno].format(size='some space')
         return (f'{error.filename or "A file of the run"} cannot be written ({error.strerror}): '
                 f'{mend}. Then --resume goes on from the last checkpoint.')
+    if isinstance(error, FileNotFoundError) and error.filename:
+        folder = Path(os.fsdecode(error.filename)).parent
+        if not folder.exists():
+            return (f'{folder}, where {os.path.basename(os.fsdecode(error.filename))} lies or '
+                    'should, is not there: was it deleted, or its disk unmounted? Bring it back, '
+                    'or choose another --work-dir.')
     seen = error
     while seen is not None:
         if isinstance(seen, UserError):

@@ -32,6 +32,15 @@ def test_message_of(error, message):
     assert message_of(error) == message
 
 
+def test_message_of__a_folder_that_was_deleted(tmp_path):
+    for folder, told in ((tmp_path / 'gone', True), (tmp_path, False)):
+        with pytest.raises(FileNotFoundError) as error:
+            (folder / 'scalars.json').read_text()
+        message = message_of(error.value)
+        assert bool(message) is told
+        assert not told or str(folder) in message and '--work-dir' in message
+
+
 class Broken(Dataset):
 
     def __len__(self) -> int:
