@@ -1,6 +1,7 @@
 """Which files are images: the same ones everywhere, and what is left out is counted."""
 
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -97,8 +98,11 @@ def test_images_of_a_pack__hidden_ones_of_an_older_pack_do_not_count(folder, tmp
     if scheme == 'lmdb':
         assert list(packing.write_lmdb(folder, names, out)) == names
     else:
-        members = [(name, 0, 1) for name in names]
-        (out / '0.tar').write_bytes(b'0')
+        with tarfile.open(out / '0.tar', 'w') as shard:
+            for name in names:
+                shard.add(folder / WANTED[0], name)
+        with tarfile.open(out / '0.tar') as shard:
+            members = [(one.name, one.offset_data, one.size) for one in shard]
         write_index(out, [(out / '0.tar', members)])
     dataset = build('LabelledImages', data_root=f'{scheme}://{out}')
     assert paths(dataset) == [f'{scheme}://{out}/{name}' for name in WANTED]

@@ -211,7 +211,7 @@ def test_imagenet__a_failed_run_is_told_and_not_gone_on_with_from_another_start(
     row = next(line for line in (out / 'report.md').read_text().splitlines() if 'Table 1' in line)
     assert f'failed with exit status 1 |  |  |  | log: `{log}`' in row
     # names arrive whole
-    wanted = 'Expected one folder of images for each class under my photos, (2017/train'
+    wanted = 'There is no folder my photos, (2017/train with images to train on'
     assert wanted in (tmp_path / log).read_text() and wanted in done.stdout
 
     said = refused(whole[1], *options)

@@ -5,6 +5,7 @@ SimMIM, Swin, DINO, iBOT and EsViT files, mmpretrain, timm and transformers.
 """
 
 import argparse
+import os
 import re
 import sys
 from collections import Counter
@@ -69,14 +70,15 @@ def export(args: argparse.Namespace) -> None:
 def check_place(args: argparse.Namespace) -> None:
     if args.out.exists() and not args.overwrite and not args.dry_run:
         raise SystemExit(f'error: {args.out} is there already: give another name, or --overwrite')
-    if args.out.exists() and args.out.is_dir() != (args.to == 'transformers'):
+    if os.path.exists(args.out) and os.path.isdir(args.out) != (args.to == 'transformers'):
         kind = 'a folder' if args.to == 'transformers' else 'a file'
         raise SystemExit(f'error: --to {args.to} writes {kind}, which {args.out} is not')
 
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    if not args.out.suffix and not args.out.is_dir() and args.to not in ('timm', 'transformers'):
+    is_new = not args.out.suffix and not os.path.isdir(args.out)
+    if is_new and args.to not in ('timm', 'transformers'):
         args.out = args.out.with_name(f'{args.out.name}.pth')
     try:
         check_place(args)
