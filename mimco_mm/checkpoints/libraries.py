@@ -114,8 +114,8 @@ class Timm(Target):
 
     def check_ending(self, out: Path) -> None:
         if out.suffix != '.safetensors':
-            raise CheckpointError(f'timm reads {out.suffix or "no suffix"} by unpickling: give a '
-                                  'file name that ends in .safetensors.')
+            raise CheckpointError('timm reads without unpickling only what ends in .safetensors: '
+                                  f'give {out.with_suffix(".safetensors")} in place of {out}.')
 
     def save(self, out: Path, state: StateDict, architecture: Architecture) -> None:
         self.check_ending(out)

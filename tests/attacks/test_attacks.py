@@ -3,8 +3,11 @@
 import re
 
 import pytest
+import torch
+from mmengine.logging import HistoryBuffer
 
 from tests.attacks import images, storages
+from tests.attacks.evil import PLACES, evil_files
 
 READ = {
     'whole.jpg', 'progressive.jpg', 'grey.jpg', 'CMYK.jpg', 'two pictures.jpg', 'upside down.jpg',
@@ -103,3 +106,9 @@ def test_databases__are_read_or_refused(of_storages):
     for name, outcome in outcomes.items():
         assert outcome.startswith('refused: '), (name, outcome)
         assert 'tools/convert/pack_images.py IMAGES PACK --format lmdb' in outcome
+
+
+def test_evil_files__are_made_of_a_run_s_checkpoint_and_run_code(tmp_path):
+    checkpoint = {**{place: {} for place in PLACES}, 'meta': {'loss': HistoryBuffer([1.0], [1])}}
+    torch.save(checkpoint, tmp_path / 'epoch_1.pth')
+    assert len(list(evil_files(tmp_path, tmp_path / 'epoch_1.pth'))) == 20

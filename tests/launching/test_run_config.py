@@ -12,7 +12,7 @@ from mimco_mm.errors import ConfigError
 from mimco_mm.launching import Request
 from mimco_mm.launching.checks import check_data, check_sizes, check_start
 from mimco_mm.launching.run_config import complete
-from mimco_mm.options import CONFIGS
+from mimco_mm.options import CONFIGS, set_option
 
 
 def make_config(**changes) -> Config:
@@ -175,6 +175,16 @@ def test_check_sizes__of_crops_masks_and_networks(changes, told):
     check_sizes(pretraining('mimco_swin-t'))
     with pytest.raises(ConfigError, match=f'do not have one size: .*{told}'):
         check_sizes(pretraining('mimco_swin-t', **changes))
+
+
+@pytest.mark.parametrize('key', ['data_preprocessor.mask.input_size',
+                                 'data_preprocessor.views.0.BatchedResizedCrop.scale'])
+def test_check_sizes__of_what_the_preprocessor_crops_and_masks(key):
+    cfg = Config.fromfile(CONFIGS / 'study' / 'mimco_vit-micro.py')
+    check_sizes(cfg)
+    set_option(cfg, key, '64')
+    with pytest.raises(ConfigError, match=f'do not have one size: .*64 px by `{key}`'):
+        check_sizes(cfg)
 
 
 def test_check_sizes__a_teacher_that_resizes_has_its_own():
