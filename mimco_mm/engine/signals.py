@@ -43,8 +43,11 @@ class Interrupted(KeyboardInterrupt):
     """
 
     def __init__(self, number: int, message: str) -> None:
-        super().__init__(message)
+        super().__init__(number, message)  # as it is pickled, by a pool of processes
         self.number = number
+
+    def __str__(self) -> str:
+        return self.args[1]
 
     @staticmethod
     def at_once(number: int) -> str:
