@@ -37,6 +37,18 @@ count() {
     [[ "$2" =~ ^[1-9][0-9]{0,5}$ ]] || die "$1 must be a number from 1 up, got '$2'"
 }
 
+# said_once OPTIONS ARGUMENTS...: refuse what an argument of the script says already; the later one
+# would count, without a word.
+said_once() {
+    local options=$1 argument
+    shift
+    for argument; do
+        if [[ " $options " == *" ${argument%%=*} "* ]]; then
+            die "${argument%%=*} is what an argument in front says; see $0 --help"
+        fi
+    done
+}
+
 # How many processes of so many GB this machine has cores and free memory for; at least one.
 processes_of() {
     local cores memory_gb

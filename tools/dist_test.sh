@@ -21,5 +21,6 @@ CHECKPOINT=$2
 GPUS=$3
 shift 3
 count GPUS "$GPUS"
+said_once "--gpus" "$@"
 need_stack
 exec "$PY" "$ROOT/tools/test.py" "$CONFIG" "$CHECKPOINT" --gpus "$GPUS" "$@"

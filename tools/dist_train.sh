@@ -31,5 +31,6 @@ CONFIG=$1
 GPUS=$2
 shift 2
 count GPUS "$GPUS"
+said_once "--gpus" "$@"
 need_stack
 exec "$PY" "$ROOT/tools/train.py" "$CONFIG" --gpus "$GPUS" "$@"

@@ -28,6 +28,7 @@ JOB_NAME=$2
 CONFIG=$3
 WORK_DIR=$4
 shift 4
+said_once "--work-dir --launcher --gpus" "$@"
 
 submit "$PARTITION" "$JOB_NAME" "$ROOT/tools/train.py" "$CONFIG" --work-dir "$WORK_DIR" \
     --launcher slurm "$@"

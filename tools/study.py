@@ -117,6 +117,7 @@ def train_all(args: argparse.Namespace, size, waiting: list) -> list[str]:
     import torch
     from rich.progress import BarColumn, Progress, TimeElapsedColumn
 
+    from mimco_mm.launching.run_lock import run_lock
     from mimco_mm.study import run_all, write_results
     cores, gpu = os.cpu_count() or 1, torch.cuda.is_available()
     workers = args.workers or (max(1, min(8, cores // 2)) if gpu else cores)
@@ -124,7 +125,7 @@ def train_all(args: argparse.Namespace, size, waiting: list) -> list[str]:
     # torch's and scikit-learn's threads: each process keeps to its share of the cores
     os.environ['OMP_NUM_THREADS'] = str(threads)
     columns = ('{task.description}', BarColumn(), '{task.percentage:3.0f} %', TimeElapsedColumn())
-    with Progress(*columns) as bar:
+    with run_lock(str(args.work_dir)), Progress(*columns) as bar:
         task = bar.add_task(f'{len(waiting)} jobs', total=1.)
 
         def tell(job, line: str, done: float, left: float) -> None:

@@ -1,6 +1,6 @@
 """Which files are images, by their names, and how a frozen network sees them."""
 
-from typing import Dict, List, NamedTuple, Sequence, Tuple, Union
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -99,7 +99,9 @@ class ImageFiles(Dataset):
 
 
 def image_loader(paths: Sequence[str], img_size: int, batch_size: int = 64,
-                 num_workers: int = 2) -> DataLoader:
+                 num_workers: int = 2,
+                 worker_init_fn: Optional[Callable[[int], None]] = None) -> DataLoader:
     """``ImageBatch`` after ``ImageBatch`` of all ``paths``, in their order."""
     images = ImageFiles(paths, img_size)
-    return DataLoader(images, batch_size, num_workers=num_workers, collate_fn=images.collate)
+    return DataLoader(images, batch_size, num_workers=num_workers, collate_fn=images.collate,
+                      worker_init_fn=worker_init_fn)

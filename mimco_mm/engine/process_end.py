@@ -22,8 +22,8 @@ def is_launched() -> bool:
 
 
 def rank_here() -> int:
-    """The rank of this process, known before the ranks have met."""
-    return int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0)))
+    """The rank of this process, known before the ranks have met; see ``check_launcher``."""
+    return int(os.environ.get('RANK', 0))
 
 
 def wait_for_rank_0() -> None:

@@ -30,10 +30,13 @@ def run_to_resume(cfg: Config) -> Optional[Resumable]:
         raise ConfigError(f'--resume expects a checkpoint file, or a folder that holds one, and '
                           f'{source} {what}; --resume alone takes the newest of the work dir.')
     if found and progress(cfg, found) > length(cfg):
-        raise ConfigError(f'{found} is beyond the end that is asked for: --epochs (or '
-                          f'`train_cfg`) says {length(cfg)}. Take an earlier checkpoint by '
-                          '--resume FILE, or more epochs.')
+        raise ConfigError(beyond_end(cfg, str(found)))
     return found
+
+
+def beyond_end(cfg: Config, found: str) -> str:
+    return (f'{found} is beyond the end that is asked for: --epochs (or `train_cfg`) says '
+            f'{length(cfg)}. Take an earlier checkpoint by --resume FILE, or more epochs.')
 
 
 def further_on(cfg: Config, chosen: Resumable) -> Iterator[str]:
@@ -85,8 +88,6 @@ def finished(cfg: Config) -> Optional[str]:
     return (f'The run in {cfg.work_dir} is finished at epoch {found.epoch}, nothing is left to do: '
             f'{found.file}, and the backbone alone, {backbone}. (--resume --epochs N with a higher '
             f'N trains it further.){skipped}')
-
-
 
 
 def what_is_safe(cfg: Config) -> str:

@@ -3,7 +3,6 @@ import platform
 import sys
 import warnings
 from datetime import timedelta
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Callable, Dict, Optional, Sequence, Union
@@ -28,6 +27,7 @@ from ..checkpoints import (
     remove_abandoned,
     start_from,
 )
+from ..errors import ConfigError
 from ..models.acceleration import accelerate, compile_blocks
 from ..models.utils import convert_sync_batchnorm
 from ..names import printable
@@ -36,9 +36,9 @@ from .batch_statistics import guard_batch_norms
 from .hooks import InterruptionHook, ProgressBarHook, RankStateHook, RankWatchHook
 from .quiet_log import is_wanted
 from .resumable_loop import ResumableEpochLoop
-from .resuming import further_on, run_to_resume, what_is_safe
+from .resuming import beyond_end, further_on, run_to_resume, what_is_safe
 from .sharding import check_shardable, gathered_states, shard
-from .signals import listener, outlive_signals
+from .signals import listener, outliving
 from .start_check import check_parts, less_than_a_batch
 
 TIMEOUT = 1800  # seconds that ranks wait for each other outside of steps; torch's for gloo
@@ -167,6 +167,8 @@ class PretrainRunner(Runner):
         if self._resume and not self._has_loaded:
             self.choose_checkpoint()
         super().load_or_resume()
+        if self._resume and self.iter > self.max_iters:  # in the middle of an epoch
+            raise ConfigError(beyond_end(self.cfg, f'{self._load_from} (iteration {self.iter})'))
         self.first_iter = self.iter
         if self.sharded and isinstance(self.optim_wrapper, OptimWrapper):
             shard(self.model, self.optim_wrapper)
@@ -243,7 +245,7 @@ class PretrainRunner(Runner):
     def build_dataloader(*args, **kwargs) -> DataLoader:
         """Build it; its workers outlive the signals that a terminal sends to all processes."""
         loader = Runner.build_dataloader(*args, **kwargs)
-        loader.worker_init_fn = partial(outlive_signals, loader.worker_init_fn)
+        loader.worker_init_fn = outliving(loader.worker_init_fn)
         return loader
 
     def build_train_loop(self, loop) -> BaseLoop:

@@ -5,6 +5,7 @@ once, with one line.
 """
 
 import _thread
+import atexit
 import os
 import signal
 import socket
@@ -12,6 +13,8 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
+from multiprocessing.sharedctypes import RawValue
 from typing import Callable, Iterator, NoReturn, Optional
 
 from .process_end import (
@@ -40,8 +43,11 @@ class Interrupted(KeyboardInterrupt):
     """
 
     def __init__(self, number: int, message: str) -> None:
-        super().__init__(message)
+        super().__init__(number, message)  # as it is pickled, by a pool of processes
         self.number = number
+
+    def __str__(self) -> str:
+        return self.args[1]
 
     @staticmethod
     def at_once(number: int) -> str:
@@ -140,6 +146,8 @@ class Listener:
 
 
 listener = Listener()
+exiting = RawValue('b', False)  # shared with data workers, which nobody needs at an exit
+atexit.register(setattr, exiting, 'value', True)  # before multiprocessing ends them, and waits
 
 
 def end_interrupted(message: str, number: int) -> NoReturn:
@@ -157,13 +165,18 @@ def name(number: int) -> str:
     return signal.Signals(number).name
 
 
-def outlive_signals(init: Optional[Callable[[int], None]], worker: int) -> None:
+def outliving(init: Optional[Callable[[int], None]] = None) -> Callable[[int], None]:
     """``worker_init_fn`` of data workers, which the run's last steps need.
 
     A terminal, or a scheduler, sends its signals to them as well.
     """
+    return partial(outlive_signals, init, exiting)
+
+
+def outlive_signals(init: Optional[Callable[[int], None]], parent_exits, worker: int) -> None:
     for number in set(SIGNALS) - {signal.SIGTERM}:
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *args: signal.alarm(WORKER_GRACE))
+    signal.signal(signal.SIGTERM, lambda *args: os._exit(0) if parent_exits.value else
+                  signal.alarm(WORKER_GRACE))
     if init is not None:
         init(worker)

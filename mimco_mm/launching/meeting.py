@@ -18,10 +18,11 @@ LAUNCHERS = dict(
            'srun, as tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR does'),
     mpi=(('OMPI_COMM_WORLD_LOCAL_RANK', 'OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE',
           'MASTER_ADDR'), "Open MPI's mpirun, with MASTER_ADDR set"))
+RANKS = dict(slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
 
 
 def check_launcher(launcher: str) -> None:
-    """Refuse the name of a launcher that has not started this process.
+    """Refuse the name of a launcher that has not started this process, and learn its rank.
 
     Raises:
         ConfigError: it says what to type.
@@ -32,6 +33,24 @@ def check_launcher(launcher: str) -> None:
         raise ConfigError(f'--launcher {launcher} is for processes that it has started, and '
                           f'{", ".join(missing)} of its environment is not there: start this by '
                           f'{starter}.')
+    if launcher in RANKS:  # under the one name that this process goes by from here on
+        os.environ['RANK'] = os.environ[RANKS[launcher]]
+
+
+def check_alone() -> None:
+    """Refuse to train alone in a process that was started as one of several.
+
+    Each of them would train by itself, into the same folder.
+
+    Raises:
+        ConfigError: it says what to type.
+    """
+    ranks = os.environ.get('WORLD_SIZE', '1')
+    if 'RANK' in os.environ and ranks != '1':
+        raise ConfigError(
+            f'This is rank {os.environ["RANK"]} of {ranks} processes, by RANK and WORLD_SIZE of '
+            'its environment, and each would train by itself: add --launcher pytorch. If they are '
+            'left from something else: unset RANK WORLD_SIZE.')
 
 
 @contextmanager

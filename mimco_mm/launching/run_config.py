@@ -90,7 +90,7 @@ def complete(cfg: Config, request: Request) -> Config:
     cfg.launcher = request.launcher
     cfg.work_dir = request.work_dir or cfg.get('work_dir') or os.path.join(
         'work_dirs', Path(request.config).stem)
-    set_start(cfg, request.resume)
+    set_start(cfg, request.resume, request.cfg_options)
     set_changes(cfg, request)
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if cfg.get(name) is not None:
@@ -119,12 +119,16 @@ def check_workers(cfg: Config, cfg_options: Sequence[str]) -> None:
                               f'`{loader}.num_workers` is 0.')
 
 
-def set_start(cfg: Config, resume: Optional[str]) -> None:
+def set_start(cfg: Config, resume: Optional[str], cfg_options: Sequence[str] = ()) -> None:
     """Whether a run goes on, and from which checkpoint."""
     if resume is None:
         return
     cfg.resume = True
     if resume != 'auto':
+        typed = [text for text in cfg_options if text.startswith('load_from=')]
+        if typed:
+            raise ConfigError(f'--resume {resume} and --cfg-options {typed[0]}: a run goes on from '
+                              'the one, or begins from the other. Give either.')
         cfg.load_from = resume
     elif traces_of_a_run(checkpoint_folders(cfg)):
         cfg.load_from = None

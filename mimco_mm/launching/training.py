@@ -1,6 +1,5 @@
 """One training, by whatever door it was asked for."""
 
-import os
 from typing import Optional
 
 from mmengine.config import Config
@@ -8,10 +7,12 @@ from mmengine.runner import BaseLoop, Runner
 from mmpretrain.registry import RUNNERS
 
 from ..engine import finished
+from ..engine.process_end import rank_here
 from .building import parts_told
 from .checks import check_config, check_files
 from .dry_run import dry_run
 from .leftovers import no_empty_folders, nothing_left
+from .meeting import check_alone
 from .run_config import Request, requested_config
 from .run_lock import run_lock
 
@@ -24,6 +25,8 @@ def train(request: Request) -> Optional[Runner]:
     Raises:
         UserError: what the user can mend.
     """
+    if request.launcher == 'none':
+        check_alone()
     cfg = requested_config(request)
     if is_finished(cfg):
         return None
@@ -48,7 +51,7 @@ def train(request: Request) -> Optional[Runner]:
 def is_finished(cfg: Config) -> bool:
     """Whether ``--resume`` finds a run at its end, which is then said, by one process."""
     told = finished(cfg)
-    if told and int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0))) == 0:
+    if told and rank_here() == 0:
         print(told, flush=True)
     return told is not None
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import BinaryIO, Optional, Sequence
 
 from ..analysis import RecordError, stored_record, write_json
 from ..launching import end_with_parent
@@ -68,15 +68,27 @@ def run_step(step: Step, work_dir: Path, node: int = 0) -> str:
 def run_logged(command: Sequence[str], log: Path) -> int:
     """Run a command, its output here and at the end of a file; returns its exit status.
 
-    When this process is ended, the command gets a SIGTERM: a training then saves.
+    When this process is ended, the command gets a SIGTERM: a training then saves. After Ctrl-C the
+    command ends first, and what it says of its end is kept.
     """
     environment = dict(os.environ, PYTHONUNBUFFERED='1')  # lines come when they are printed
     with open(log, 'ab', buffering=0) as file, subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             preexec_fn=end_with_parent(signal.SIGTERM)) as process:
         file.write(f'$ {shlex.join(command)}\n'.encode(errors='surrogateescape'))
-        for block in iter(lambda: process.stdout.read1(1 << 16), b''):
-            sys.stdout.buffer.write(block)
-            sys.stdout.flush()
-            file.write(block)
+        try:
+            relay(process.stdout, file)
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)  # which a terminal has sent it already
+            relay(process.stdout, file)
+            process.wait()
+            raise
     return process.returncode
+
+
+def relay(source: BinaryIO, log: BinaryIO) -> None:
+    """Copy what a command prints, until it ends."""
+    for block in iter(lambda: source.read1(1 << 16), b''):
+        sys.stdout.buffer.write(block)
+        sys.stdout.flush()
+        log.write(block)

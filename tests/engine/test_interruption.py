@@ -3,6 +3,8 @@ as if nothing had been."""
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -11,6 +13,8 @@ from mmpretrain.registry import HOOKS
 
 from mimco_mm.checkpoints import read_checkpoint
 from mimco_mm.engine.signals import Interrupted
+from mimco_mm.errors import ConfigError
+from mimco_mm.options import EPOCHS_KEYS
 from tests import tiny
 
 EPOCHS, IMAGES, BATCH = 3, 22, 2  # 11 iterations an epoch
@@ -101,8 +105,31 @@ def test_checkpoints_by_iterations__go_on_bit_for_bit_too(tmp_path):
             'default_hooks.checkpoint.interval': 16})
 
     tiny.train(config('unbroken'))
-    resumed = config('resumed')
-    resumed.merge_from_dict(dict(resume=True, load_from=str(tmp_path / 'unbroken/iter_16.pth')))
+    stopped = config('stopped')
+    stopped.custom_hooks = [*stopped.custom_hooks, dict(type='SignalAt', iteration=16)]
+    with pytest.raises(Interrupted, match='after iteration 16 .*iter_16.pth'):
+        tiny.train(stopped)
+    short = config('stopped')
+    short.merge_from_dict({'resume': True, 'train_cfg.max_epochs': 1, 'param_scheduler.0.end': 1,
+                           'custom_hooks.1.expected': EPOCHS_KEYS})  # as --epochs 1 does
+    with pytest.raises(ConfigError, match=r'\(iteration 16\) is beyond the end .* says 1\.'):
+        tiny.train(short)
+    resumed = config('stopped')
+    resumed.resume = True
     tiny.train(resumed)
     assert_equal(*(read_checkpoint(tmp_path / folder / 'iter_33.pth')
-                   for folder in ('unbroken', 'resumed')))
+                   for folder in ('unbroken', 'stopped')))
+    assert (tmp_path / 'stopped/iter_16.pth').is_file(), 'the config asks for it, signal or not'
+
+
+def test_data_workers__do_not_hold_up_the_end_of_their_process():
+    """Those of a run whose error is still kept, as notebooks keep the last one."""
+    subprocess.run([sys.executable, '-c', WORKERS_AT_EXIT], check=True, timeout=200)
+
+
+WORKERS_AT_EXIT = '''
+from torch.utils.data import DataLoader
+from mimco_mm.engine.signals import outliving
+kept = iter(DataLoader(range(4), num_workers=1, worker_init_fn=outliving()))
+next(kept)
+'''

@@ -4,8 +4,10 @@ import signal
 
 import pytest
 
+from mimco_mm.engine.process_end import rank_here
 from mimco_mm.errors import ConfigError
-from mimco_mm.launching import needs_launcher
+from mimco_mm.launching import check_launcher, needs_launcher
+from mimco_mm.launching.meeting import check_alone
 from mimco_mm.launching.processes import environments, first_failure, told
 from mimco_mm.launching.ranks import Ended
 
@@ -27,6 +29,27 @@ def test_needs_launcher(environment):
         needs_launcher(None)
     with pytest.raises(ConfigError, match='--gpus must be from 1 up, got 0'):
         needs_launcher(0)
+
+
+@pytest.mark.parametrize('launcher, variables', [
+    ('mpi', dict(OMPI_COMM_WORLD_RANK='3', OMPI_COMM_WORLD_LOCAL_RANK='1', OMPI_COMM_WORLD_SIZE='4',
+                 MASTER_ADDR='a')),
+    ('slurm', dict(SLURM_PROCID='3', SLURM_NTASKS='4', SLURM_NODELIST='a'))])
+def test_rank__of_each_launcher(launcher, variables, environment):
+    environment('RANK', '0')
+    for name, value in variables.items():
+        environment(name, value)
+    check_launcher(launcher)
+    assert rank_here() == 3
+
+
+def test_one_of_several_processes__does_not_train_alone(environment):
+    environment('RANK', '1')
+    environment('WORLD_SIZE', '1')
+    check_alone()
+    environment('WORLD_SIZE', '2')
+    with pytest.raises(ConfigError, match='rank 1 of 2 .* add --launcher pytorch'):
+        check_alone()
 
 
 def test_environments__one_machine_takes_a_free_port():

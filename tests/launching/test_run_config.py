@@ -54,6 +54,10 @@ class TestComplete:
         later = merged(changes=dict(load_from='w.pth'), **request)
         assert (later.resume, later.load_from) == (True, None)
 
+    def test_resume__from_one_file_alone(self):
+        with pytest.raises(ConfigError, match='--resume a.pth and --cfg-options load_from=b.pth'):
+            merged('load_from=b.pth', resume='a.pth')
+
     @pytest.mark.parametrize('amp, wanted', [
         ('bf16', dict(type='AutocastOptimWrapper', dtype='bfloat16')),
         ('fp16', dict(type='AmpOptimWrapper', dtype='float16', loss_scale='dynamic')),

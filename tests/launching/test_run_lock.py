@@ -14,7 +14,7 @@ from mimco_mm.launching.run_lock import DEAD, FILE, check_lock, owner, run_lock
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
-    for name in ('RANK', 'SLURM_PROCID', 'SLURM_JOB_ID', 'SLURM_RESTART_COUNT'):
+    for name in ('RANK', 'SLURM_JOB_ID', 'SLURM_RESTART_COUNT'):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch.setenv
 

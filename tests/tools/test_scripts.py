@@ -121,6 +121,17 @@ def test_numbers__run_no_command(tmp_path, script, args, names):
         assert not (tmp_path / 'run').exists()
 
 
+@pytest.mark.parametrize(('script', 'args', 'option'), [
+    ('slurm_train.sh', ['part', 'job', 'c.py', 'dir', '--resume', '--work-dir', 'b'], '--work-dir'),
+    ('slurm_test.sh', ['part', 'job', 'c.py', 'c.pth', '--launcher=none'], '--launcher'),
+    ('dist_train.sh', ['c.py', '8', '--gpus=1'], '--gpus'),
+    ('dist_test.sh', ['c.py', 'c.pth', '8', '--gpus', '1'], '--gpus')])
+def test_what_an_argument_says__is_not_said_again(script, args, option):
+    result = subprocess.run(['bash', str(TOOLS / script), *args], capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (1, '')
+    assert f'error: {option} is what an argument in front says' in result.stderr
+
+
 def test_dist_test(launch):
     _, *args = launch('dist_test.sh', 'my config.py', 'a file.pth', '2', '--out', 'x.pkl')
     assert args == [str(TOOLS / 'test.py'), 'my config.py', 'a file.pth', '--gpus', '2', '--out',

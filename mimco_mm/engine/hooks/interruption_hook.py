@@ -18,7 +18,7 @@ class InterruptionHook(Hook):
     """Ends a run that gets a signal after an optimizer step, and saves it as iter_N.pth.
 
     Any rank may get it; all of them stop after the same step (``StopAgreement``). Such a file is
-    removed once a run that went on from it has saved again.
+    removed once a run that went on from it has saved again, unless the config asks for it anyway.
     """
 
     priority = 'LOWEST'
@@ -67,9 +67,10 @@ class InterruptionHook(Hook):
                               'on from the last checkpoint, if there is one.')
         runner.call_hook('before_interruption')
         file = Path(runner.work_dir, f'iter_{runner.iter + 1}.pth')
+        meta = {} if self.noted(runner) == file.name else dict(interrupted=file.name)
         runner.message_hub.update_info('last_ckpt', str(file))
         runner.save_checkpoint(runner.work_dir, file.name, by_epoch=False,
-                               meta=dict(interrupted=file.name))
+                               meta=meta)
         self.note(runner, file)
         self.remove_superseded(runner)
         runner.visualizer.close()
@@ -82,10 +83,15 @@ class InterruptionHook(Hook):
     def note(runner, file: Path) -> None:
         write_text(Path(runner.work_dir, 'last_checkpoint'), str(file))
 
+    @staticmethod
+    def noted(runner) -> str:
+        """Name of the checkpoint that was saved last."""
+        note = Path(runner.work_dir, 'last_checkpoint')
+        return Path(note.read_text()).name if note.is_file() else ''
+
     @master_only
     def remove_superseded(self, runner) -> None:
         """Remove the file that this run went on from, if it has saved since."""
-        note = Path(runner.work_dir, 'last_checkpoint')
-        if self.resumed and note.is_file() and Path(note.read_text()).name != self.resumed:
+        if self.resumed and self.noted(runner) not in ('', self.resumed):
             Path(runner.work_dir, self.resumed).unlink(missing_ok=True)
             self.resumed = None

@@ -13,6 +13,7 @@ from ...errors import ConfigError
 from ...evaluation import knn_accuracies, own_size, readable_features
 from ...names import printable
 from ..reporting import on_all_ranks, reporting
+from ..signals import outliving
 from ..untouched import untouched
 
 
@@ -148,7 +149,7 @@ class KNNHook(Hook):
         paths, labels = part.paths[rank::ranks], part.labels[rank::ranks]
         filling = -(-len(part.paths) // ranks) - len(paths)
         loader = image_loader(paths + part.paths[:filling], self.img_size, self.batch_size,
-                              self.num_workers)
+                              self.num_workers, outliving())
         features, rows = readable_features(model.backbone, model.data_preprocessor, loader, broken)
         counting = rows < len(paths)
         return features[counting], labels[rows[counting]]
