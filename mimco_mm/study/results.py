@@ -17,7 +17,8 @@ def write_results(work_dir: Path, size: Size) -> List[dict]:
     Returns:
         the results, see ``run_job``.
     """
-    found = [read_json(file) for file in sorted(work_dir.glob('*_seed-*/results.json'))]
+    found = sorted((read_json(file) for file in work_dir.glob('*_seed-*/results.json')),
+                   key=lambda r: (r['network'], r['row'], r['epochs'], r['seed']))
     lines = ',\n'.join(f'  {json.dumps(result)}' for result in found)
     seconds = sum(sum(result['seconds'].values()) for result in found)
     write_text(work_dir / 'results.json',
