@@ -94,7 +94,7 @@ def test_knn__with_a_class_missing_in_one_part_is_refused(config_file):
 @pytest.mark.parametrize('options, message', [
     (['--cfg-options', 'train_dataloader.collate_fn.type=collate_coded'],
      r'PackCodedInputs at the end of `train_dataloader\.dataset\.dataset\.pipeline` \(it is '
-     r'PackInputs\), `data_preprocessor\.type` DecodingDataPreprocessor \(it is Mim'),
+     r'PackInputs\), `data_preprocessor\.type` DecodingDataPreprocessor \(it is View'),
     (['--amp', 'fp16'], 'AmpOptimWrapper .* needs a GPU.* `--amp off`'),
 ])
 def test_parts_that_do_not_fit__are_refused_at_once(tmp_path, options, message):
