@@ -65,13 +65,13 @@ def check_sizes(cfg: Config) -> None:
     if not cfg.get('model') or not cfg.get('train_dataloader'):
         return
     sides: Dict[int, List[str]] = defaultdict(list)
-    model, pipeline = cfg.model, 'train_dataloader.dataset.dataset.pipeline'
-    for transform in transforms(cfg):
+    model = cfg.model
+    for key, transform in transforms(cfg):
         if isinstance(transform.get('scale'), int) and any(
                 part in transform['type'] for part in CROPS):
-            sides[transform.scale].append(f'{pipeline}.{transform.type}.scale')
+            sides[transform.scale].append(f'{key}.scale')
         if 'mask_ratio' in transform and isinstance(transform.get('input_size'), int):
-            sides[transform.input_size].append(f'{pipeline}.{transform.type}.input_size')
+            sides[transform.input_size].append(f'{key}.input_size')
     teacher = model.get('target_generator')
     if isinstance(teacher, dict) and isinstance(teacher.get('backbone'), dict):
         if teacher.get('input_size'):  # it is resized to what the teacher wants

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Set
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 from mmengine import fileio
 from mmengine.config import Config, ConfigDict
@@ -150,7 +150,7 @@ def set_mask_ratio(cfg: Config, ratio: float) -> None:
     if not 0 < ratio < 1:
         raise ConfigError(f'--mask-ratio expects a part between 0 and 1, got {ratio}. (For no mask '
                           'at all: configs/pretrain/ablations/mimco_swin-t_no-mask.py.)')
-    generators = [transform for transform in transforms(training(cfg, '--mask-ratio'))
+    generators = [transform for _, transform in transforms(training(cfg, '--mask-ratio'))
                   if 'mask_ratio' in transform]
     if not generators:
         raise unfit(cfg, '--mask-ratio', 'it masks nothing')
@@ -158,17 +158,22 @@ def set_mask_ratio(cfg: Config, ratio: float) -> None:
         generator.mask_ratio = ratio
 
 
-def transforms(cfg: Config) -> Iterator[ConfigDict]:
-    """All transforms of the training images, nested ones and the preprocessor's too."""
-    pending: List[Any] = [(innermost_dataset(cfg.train_dataloader) or {}).get('pipeline', []),
-                          cfg.get('data_preprocessor') or {}]
+def transforms(cfg: Config) -> Iterator[Tuple[str, ConfigDict]]:
+    """(key, config) of all transforms of the training images, nested and the preprocessor's too."""
+    pending: List[Tuple[str, Any]] = [
+        ('train_dataloader.dataset.dataset.pipeline',
+         (innermost_dataset(cfg.train_dataloader) or {}).get('pipeline', [])),
+        ('data_preprocessor', cfg.get('data_preprocessor') or {})]
     while pending:
-        one = pending.pop()
+        key, one = pending.pop()
         if isinstance(one, dict):
-            yield one
-            pending += [value for value in one.values() if isinstance(value, (list, dict))]
+            yield key, one
+            parts = one.items()
         else:
-            pending += [item for item in one if isinstance(item, (list, dict))]
+            parts = [(item['type'] if isinstance(item, dict) and 'type' in item else index, item)
+                     for index, item in enumerate(one)]
+        pending += [(f'{key}.{name}', part) for name, part in parts
+                    if isinstance(part, (list, dict))]
 
 
 def set_workers(cfg: Config, count: int) -> None:

@@ -177,6 +177,17 @@ def test_check_sizes__of_crops_masks_and_networks(changes, told):
         check_sizes(pretraining('mimco_swin-t', **changes))
 
 
+@pytest.mark.parametrize('changes, told', [
+    ({'data_preprocessor.mask.input_size': 64}, '64 px by `data_preprocessor.mask.input_size`'),
+    ({'data_preprocessor.views': [[dict(type='BatchedResizedCrop', scale=48)]]},
+     '48 px by `data_preprocessor.views.0.BatchedResizedCrop.scale`'),
+])
+def test_check_sizes__of_what_a_preprocessor_makes(changes, told):
+    check_sizes(pretraining('../study/mimco_vit-micro'))
+    with pytest.raises(ConfigError, match=f'do not have one size: .*{told}'):
+        check_sizes(pretraining('../study/mimco_vit-micro', **changes))
+
+
 def test_check_sizes__a_teacher_that_resizes_has_its_own():
     name = 'other_teachers/mimco_swin-t_dinov2-vit-s'
     check_sizes(pretraining(name))

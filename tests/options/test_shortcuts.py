@@ -56,7 +56,7 @@ def test_epochs__every_part_of_a_schedule_follows():
                                   'pretrain/baselines/simmim-moby_swin-t', 'study/mimco_vit-micro'])
 def test_mask_ratio(name, ratio):
     cfg = changed(name, mask_ratio=ratio)
-    assert [one.mask_ratio for one in transforms(cfg) if 'mask_ratio' in one] == [ratio]
+    assert [one.mask_ratio for _, one in transforms(cfg) if 'mask_ratio' in one] == [ratio]
 
 
 def test_teacher__takes_the_place_of_another_with_all_that_was_said_of_it():

@@ -23,14 +23,14 @@ def tool():
 
 def run(data: Path, out: Path, *options: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, str(TOOL), '--data', str(data), '--out', str(out), '--train', '16',
+        [sys.executable, str(TOOL), '--data', str(data), '--out', str(out), '--train', '40',
          '--held-out', '8', *options], text=True, timeout=500,
         env=dict(os.environ, OMP_NUM_THREADS='1'), stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT)
 
 
 def test_finetuning__is_judged_by_training_images_that_nothing_trains_on(tmp_path):
-    data = tiny.write_stripes(tmp_path / 'data', 28, 4)
+    data = tiny.write_stripes(tmp_path / 'data', 52, 4)
     for image in (data / 'test').rglob('*.png'):
         image.write_bytes(b'no image')  # of the test no pixel is read
     ended = run(data, tmp_path / 'out', '--epochs', '1', '--lengths', '2', '1', '--seeds', '3')
@@ -46,7 +46,7 @@ def test_finetuning__is_judged_by_training_images_that_nothing_trains_on(tmp_pat
     assert used == {
         f'{part}/{name}/{index:02d}.png': data / 'train' / name / f'{index:02d}.png'
         for name in ('lying', 'standing')
-        for part, indices in (('train', range(16)), ('test', range(20, 28))) for index in indices}
+        for part, indices in (('train', range(40)), ('test', range(44, 52))) for index in indices}
     assert (tmp_path / 'out/2-epochs/vit_simmim_seed-3/finetune').is_dir()
     refused = run(data, tmp_path / 'out', '--epochs', '2')
     assert refused.returncode == 1 and 'epochs was 1, now is 2' in refused.stdout
