@@ -1,5 +1,5 @@
 from .comparisons import COMPARISONS, VERDICTS, Comparison, compare, gap, holm
-from .data import check_classes, write_cifar10, write_subset
+from .data import check_classes, write_cifar10, write_held_out, write_subset
 from .plan import (
     LENGTH_ROWS,
     LENGTHS,
@@ -25,6 +25,6 @@ __all__ = [
     'COMPARISONS', 'LENGTHS', 'LENGTH_ROWS', 'METRICS', 'NETWORKS', 'ROWS', 'SEEDS', 'SIZES',
     'TEACHER', 'VERDICTS', 'Comparison', 'Job', 'Row', 'Size', 'TimeLeft', 'as_markdown',
     'check_classes', 'compare', 'gap', 'holm', 'jobs', 'length_jobs', 'of_rows', 'plot_lengths',
-    'plot_order', 'plot_scores', 'run_all', 'run_job', 'write_cifar10', 'write_results',
-    'write_subset'
+    'plot_order', 'plot_scores', 'run_all', 'run_job', 'write_cifar10', 'write_held_out',
+    'write_results', 'write_subset'
 ]

@@ -47,14 +47,38 @@ def check_classes(source: Path) -> Dict[str, Dict[str, List[str]]]:
 def write_subset(source: Path, target: Path, train: int, test: int) -> None:
     """Links in target/{train,test}/CLASS to the first images of each class, by name."""
     images = check_classes(source)
+    _write_links(target, {
+        part: {name: [source / part / name / file for file in files[:count]]
+               for name, files in images[part].items()}
+        for part, count in zip(PARTS, (train, test))})
+
+
+def write_held_out(source: Path, target: Path, train: int, held_out: int) -> None:
+    """As ``write_subset``, but of training images alone: target/test has the last of each class.
+
+    Raises:
+        FileNotFoundError: a class has too few images for both.
+    """
+    links: Dict[str, Dict[str, List[Path]]] = {part: {} for part in PARTS}
+    for name, files in check_classes(source)['train'].items():
+        if len(files) < train + held_out:
+            raise FileNotFoundError(
+                f'Expected {train} + {held_out} images in {source}/train/{name}, to train on and '
+                f'to judge by; found {len(files)}. Name another root with --data.')
+        for part, chosen in zip(PARTS, (files[:train], files[-held_out:])):
+            links[part][name] = [source / 'train' / name / file for file in chosen]
+    _write_links(target, links)
+
+
+def _write_links(target: Path, images: Dict[str, Dict[str, List[Path]]]) -> None:
     unfinished = target.with_name(f'{target.name}.unfinished')
-    for part, count in zip(PARTS, (train, test)):
-        for name, files in images[part].items():
-            for file in files[:count]:
-                link = unfinished / part / name / file
+    for part, classes in images.items():
+        for name, files in classes.items():
+            for file in files:
+                link = unfinished / part / name / file.name
                 link.parent.mkdir(parents=True, exist_ok=True)
                 if not os.path.lexists(link):
-                    os.symlink((source / part / name / file).resolve(), link)
+                    os.symlink(file.resolve(), link)
     unfinished.rename(target)
 
 

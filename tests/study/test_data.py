@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mimco_mm.study import write_cifar10, write_subset
+from mimco_mm.study import write_cifar10, write_held_out, write_subset
 
 
 def images(root, part: str, classes: str, count: int) -> None:
@@ -32,6 +32,20 @@ def test_subset__other_classes_in_both_parts_are_an_error(tmp_path, classes):
     with pytest.raises(FileNotFoundError, match='--data,'):
         write_subset(tmp_path / 'all', tmp_path / 'part', 1, 1)
     assert not (tmp_path / 'part').exists()
+
+
+def test_held_out__are_the_last_training_images_and_none_of_the_test(tmp_path):
+    images(tmp_path / 'all', 'train', 'ab', 5)
+    images(tmp_path / 'all', 'test', 'ab', 3)
+    write_held_out(tmp_path / 'all', tmp_path / 'part', 2, 2)
+    found = {path.relative_to(tmp_path / 'part').as_posix(): path.resolve()
+             for path in (tmp_path / 'part').rglob('*.png')}
+    assert found == {f'{part}/{c}/{i}.png': tmp_path / 'all' / 'train' / c / f'{i}.png'
+                     for c in 'ab' for part, i in zip(('train', 'train', 'test', 'test'),
+                                                      (0, 1, 3, 4))}
+    with pytest.raises(FileNotFoundError, match=r'Expected 3 \+ 3 images in .*train/a.*found 5'):
+        write_held_out(tmp_path / 'all', tmp_path / 'more', 3, 3)
+    assert not (tmp_path / 'more').exists()
 
 
 def test_cifar10__is_written_class_by_class_without_loss(tmp_path, monkeypatch):

@@ -40,6 +40,7 @@ def test_study__trains_judges_reports_and_does_nothing_twice(tmp_path, data):
     assert len(list((tmp_path / 'study' / 'data' / 'train').rglob('*.png'))) == 32
     log = (tmp_path / 'study' / 'study.log').read_text()
     assert 'vit_moby_seed-0/pretrain/backbone_epoch_9.pth' in log  # read by MimCo
+    assert 'masks 60 %: 10 of 16 units of 8 px' in log
     assert min(Image.open(tmp_path / 'study' / 'scores.png').size) > 300
     assert '| MimCo | 3 | 21 |' in first.stdout and '100% of the work done, left: 0:00:00' in (
         first.stdout)

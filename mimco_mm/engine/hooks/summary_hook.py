@@ -38,7 +38,7 @@ class PretrainSummaryHook(Hook):
             f'{runner.world_size} x {device_name()}, {precision(runner.optim_wrapper)}',
             *images(runner),
             batch(runner),
-            *masks(runner),
+            *masks(runner, model),
             learning_rate(runner),
             *teacher(model),
             parameters(model),
@@ -85,15 +85,17 @@ def batch(runner) -> str:
             f'epochs {runner.epoch + 1} to {runner.max_epochs}')
 
 
-def masks(runner) -> Iterator[str]:
-    """Ratio and unit of the masks, as far as there are any."""
+def masks(runner, model: nn.Module) -> Iterator[str]:
+    """Ratio and unit of the masks, as far as there are any: of the pipeline or the preprocessor."""
     dataset = runner.train_dataloader.dataset
     pipeline = getattr(getattr(dataset, 'dataset', dataset), 'pipeline', None)
-    for transform in getattr(pipeline, 'transforms', ()):
-        if hasattr(transform, 'mask_ratio'):
-            units = transform.rand_size**2
-            yield (f'masks {100 * transform.mask_ratio:.4g} %: {transform.mask_count} of {units} '
-                   f'units of {transform.mask_patch_size} px')
+    generators = [transform for transform in getattr(pipeline, 'transforms', ())
+                  if hasattr(transform, 'mask_ratio')]
+    batched = getattr(model.data_preprocessor, 'mask', None)
+    for generator in [*generators, *([batched.units] if batched is not None else [])]:
+        units = generator.rand_size**2
+        yield (f'masks {100 * generator.mask_ratio:.4g} %: {generator.mask_count} of {units} '
+               f'units of {generator.mask_patch_size} px')
 
 
 def learning_rate(runner) -> str:

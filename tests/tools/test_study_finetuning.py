@@ -1,0 +1,66 @@
+"""The choice of the study's fine-tuning on few training images, from its command."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import tiny
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'benchmarks' / 'study_finetuning.py'
+
+
+@pytest.fixture
+def tool():
+    spec = importlib.util.spec_from_file_location('study_finetuning', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(data: Path, out: Path, *options: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, str(TOOL), '--data', str(data), '--out', str(out), '--train', '40',
+         '--held-out', '8', *options], text=True, timeout=500,
+        env=dict(os.environ, OMP_NUM_THREADS='1'), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT)
+
+
+def test_finetuning__is_judged_by_training_images_that_nothing_trains_on(tmp_path):
+    data = tiny.write_stripes(tmp_path / 'data', 52, 4)
+    for image in (data / 'test').rglob('*.png'):
+        image.write_bytes(b'no image')  # of the test no pixel is read
+    ended = run(data, tmp_path / 'out', '--epochs', '1', '--lengths', '2', '1', '--seeds', '3')
+    assert ended.returncode == 0 and 'no image' not in ended.stdout, ended.stdout[-3000:]
+    lines = [line.split(' | ') for line in ended.stdout.splitlines()[-2:]]
+    assert [line[0] for line in lines] == ['| 1', '| 2']
+    for line in lines:
+        scratch, simmim, apart = map(float, line[1:4])
+        assert 0 < scratch <= 100 and 0 < simmim <= 100
+        assert apart == pytest.approx(simmim - scratch, abs=0.01)
+    used = {path.relative_to(tmp_path / 'out/data').as_posix(): Path(os.readlink(path))
+            for path in (tmp_path / 'out' / 'data').rglob('*.png')}
+    assert used == {
+        f'{part}/{name}/{index:02d}.png': data / 'train' / name / f'{index:02d}.png'
+        for name in ('lying', 'standing')
+        for part, indices in (('train', range(40)), ('test', range(44, 52))) for index in indices}
+    assert (tmp_path / 'out/2-epochs/vit_simmim_seed-3/finetune').is_dir()
+    refused = run(data, tmp_path / 'out', '--epochs', '2')
+    assert refused.returncode == 1 and 'epochs was 1, now is 2' in refused.stdout
+
+
+def test_ranking__is_beyond_the_range_of_seeds_and_two_standard_errors(tool):
+    def ranked(scratch, simmim, images) -> str:
+        found = dict(scratch=[(5, seed, one) for seed, one in enumerate(scratch)],
+                     simmim=[(5, seed, one) for seed, one in enumerate(simmim)])
+        return tool.table(found, images).splitlines()[-1]
+
+    assert ranked([40., 42.], [45., 44.], 10000) == (
+        '| 5 | 40.00, 42.00 | 45.00, 44.00 | +3.50 | 2.00 | yes |')
+    assert ranked([40., 42.], [43., 42.5], 10000).endswith('| +1.75 | 2.00 | no |')
+    # 2 x 100 x sqrt(2 x 0.5 x 0.5 / 5000) = 2
+    assert ranked([49.99], [50.01], 5000).endswith('| +0.02 | 2.00 | no |')
+    assert ranked([45.], [40.], 10000).endswith('| -5.00 | 1.40 | yes |')
