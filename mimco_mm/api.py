@@ -9,6 +9,7 @@ from typing import Any, Sequence, Union
 
 from torch import nn
 
+from .engine.signals import SIGNALS, Interrupted
 from .errors import ConfigError, UserError
 from .evaluation import load_described_backbone
 from .launching import Request, end_with_parent, train
@@ -64,7 +65,10 @@ def pretrain(out: PathLike, data: PathLike, model: str = 'swin-t', *, gpus: int 
                    *(f'--{name.replace("_", "-")}={value}' for name, value in given.items()
                      if value is not None), *(['--resume'] if resume else []),
                    *(['--cfg-options', *cfg_options] if cfg_options else [])]
-        if run_in_order(command):
+        code = run_in_order(command)
+        if code - 128 in SIGNALS:
+            raise Interrupted(code - 128, 'Interrupted by a signal, as stands above.')
+        if code:
             raise ConfigError('The training ended with an error, which stands above.')
     return max(Path(out).glob('backbone_*.pth'), key=lambda file: file.stat().st_mtime)
 

@@ -132,16 +132,24 @@ def made(file: Path, text: str) -> bool:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, 'w') as opened:
-        opened.write(text)
+    try:
+        with os.fdopen(descriptor, 'w') as opened:
+            opened.write(text)
+    except OSError:  # a full disk: an empty lock would outlive this process
+        file.unlink(missing_ok=True)
+        raise
     return True
 
 
 def content(file: Path) -> Optional[str]:
     try:
-        return file.read_text()
+        return file.read_text(errors='replace')
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise ConfigError(f'{file}, by which a run keeps others out of its folder, cannot be read '
+                          f'({error.strerror}): remove it if no run is at work there, or choose '
+                          'another --work-dir.') from error
 
 
 def remove(file: Path, text: str, who: str) -> Optional[str]:

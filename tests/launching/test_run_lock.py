@@ -2,6 +2,8 @@
 
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -87,3 +89,20 @@ def test_lock__that_tells_nothing_counts_by_its_age(tmp_path):
         check_lock(str(tmp_path))
     os.utime(tmp_path / FILE, (time.time() - 2 * DEAD, ) * 2)
     check_lock(str(tmp_path))
+
+
+def test_lock_that_cannot_be_read_or_written__is_told_and_leaves_nothing(tmp_path):
+    (tmp_path / FILE).mkdir()
+    with pytest.raises(ConfigError, match=f'{FILE}, .* cannot be read .Is a directory.: remove it'):
+        check_lock(str(tmp_path))
+    (tmp_path / FILE).rmdir()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8, limits[1]))  # bytes, as of a full disk
+    try:
+        with pytest.raises(OSError, match='File too large'), run_lock(str(tmp_path)):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, previous)
+    assert not list(tmp_path.iterdir())
