@@ -38,9 +38,9 @@ def check_launcher(launcher: str) -> None:
 
 
 def check_alone() -> None:
-    """Refuse to train alone in a process that was started as one of several.
+    """Refuse to work alone in a process that was started as one of several.
 
-    Each of them would train by itself, into the same folder.
+    Each of them would train, or test, by itself, into the same folder.
 
     Raises:
         ConfigError: it says what to type.
@@ -49,7 +49,7 @@ def check_alone() -> None:
     if 'RANK' in os.environ and ranks != '1':
         raise ConfigError(
             f'This is rank {os.environ["RANK"]} of {ranks} processes, by RANK and WORLD_SIZE of '
-            'its environment, and each would train by itself: add --launcher pytorch. If they are '
+            'its environment, and each would work by itself: add --launcher pytorch. If they are '
             'left from something else: unset RANK WORLD_SIZE.')
 
 

@@ -24,6 +24,7 @@ from ..errors import ConfigError
 from ..options import TEST, apply_options, load_config
 from .building import parts_told
 from .leftovers import no_empty_folders, nothing_left
+from .meeting import check_alone
 from .run_config import complete_dataloader, scope_of
 from .training import build_runner
 
@@ -111,6 +112,8 @@ def refusal(path: str, reason: str) -> CheckpointError:
 
 def test(request: CheckpointTest, cfg: Config) -> None:
     """Measure a checkpoint, and write results.json into the work dir."""
+    if request.launcher == 'none':
+        check_alone()
     file = local_file(request.checkpoint)
     content = read_checkpoint(file.path)
     with no_empty_folders(cfg.work_dir), nothing_left(cfg), parts_told(cfg):

@@ -23,7 +23,8 @@ time.sleep(100)
 
 def test_interrupted_command__is_heard_to_its_end(tmp_path):
     log = tmp_path / 'output.log'
-    suite = subprocess.Popen([sys.executable, __file__, str(log)], stdout=subprocess.PIPE, text=True)
+    suite = subprocess.Popen([sys.executable, __file__, str(log)], text=True,
+                             stdout=subprocess.PIPE)
     assert suite.stdout.readline() == 'begun\n'
     suite.send_signal(signal.SIGINT)
     assert (suite.stdout.read(), suite.wait()) == ('saved\n', 130)
