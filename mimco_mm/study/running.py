@@ -180,7 +180,7 @@ def finetune(job: Job, size: Size, checkpoint: Optional[Path], configs: Path, wo
         loader.dataset.data_root = data_root
     classes = len(list_images(work_dir / 'data' / 'train').folders)
     cfg.model.head.num_classes = cfg.data_preprocessor.num_classes = classes
-    cfg.train_cfg.val_interval = size.finetune_epochs + 1  # once, below
+    cfg.train_cfg.val_begin = size.finetune_epochs + 1  # once, below
     runner = train(cfg, job, work_dir / job.name / 'finetune', size.finetune_epochs,
                    size.batch_size, num_workers)
     return round(float(runner.val()['accuracy/top1']), 2)

@@ -35,6 +35,7 @@ def test_finetuning__is_judged_by_training_images_that_nothing_trains_on(tmp_pat
         image.write_bytes(b'no image')  # of the test no pixel is read
     ended = run(data, tmp_path / 'out', '--epochs', '1', '--lengths', '2', '1', '--seeds', '3')
     assert ended.returncode == 0 and 'no image' not in ended.stdout, ended.stdout[-3000:]
+    assert ended.stdout.count('accuracy/top1: ') == 4  # each run is judged once
     lines = [line.split(' | ') for line in ended.stdout.splitlines()[-2:]]
     assert [line[0] for line in lines] == ['| 1', '| 2']
     for line in lines:
