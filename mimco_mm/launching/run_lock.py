@@ -74,11 +74,12 @@ def check_lock(work_dir: str, take: bool = False) -> Optional[str]:
         other, who = {}, 'a process that it does not name'
     age = silence(file)
     if is_alive(other, age):
+        elsewhere = '' if other.get('space') == owner()['space'] else (
+            f' If it is dead for certain, remove {file}; of itself that counts {DEAD / 60:.0f} '
+            'minutes after the last sign of life.')
         raise ConfigError(
             f'Another run is at work in {work_dir}: {who}, last sign of life {age:.0f} s ago. Wait '
-            'for its end or end it (kill PID), or choose another --work-dir. If it is dead for '
-            f'certain, remove {file}; of itself that counts {DEAD / 60:.0f} minutes after the last '
-            'sign of life.')
+            f'for its end or end it (kill PID), or choose another --work-dir.{elsewhere}')
     return remove(file, text, who) if take else None
 
 

@@ -142,7 +142,8 @@ def parameters(model: nn.Module) -> str:
             part = '.'.join(name.split('.')[:2 if name.startswith('backbone.') else 1])
             frozen[part] = frozen.get(part, 0) + parameter.numel()
     named = ', '.join(f'{part} {count / 1e6:.2f} M' for part, count in frozen.items())
-    return f'trainable {trainable / 1e6:.2f} M; frozen besides the teacher: {named or "none"}'
+    besides = ' besides the teacher' if getattr(model, 'target_generator', None) else ''
+    return f'trainable {trainable / 1e6:.2f} M; frozen{besides}: {named or "none"}'
 
 
 def compilation(model: nn.Module) -> Iterator[str]:
