@@ -81,7 +81,8 @@ def finished(cfg: Config) -> Optional[str]:
     hooks = [hook.get('type') for hook in cfg.get('custom_hooks') or []]
     if found is None or progress(cfg, found) < length(cfg) or 'BackboneFileHook' not in hooks:
         return None
-    backbone = Path(cfg.work_dir, f'backbone_{found.file.stem}.pth')
+    when = f'epoch_{found.epoch}' if is_by_epoch(cfg) else f'iter_{found.iter}'
+    backbone = Path(cfg.work_dir, f'backbone_{when}.pth')
     if not backbone.is_file() or not backbone.stat().st_size:
         return None
     skipped = ''.join(f'\nskipped {line}' for line in found.skipped)

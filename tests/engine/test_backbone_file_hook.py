@@ -30,6 +30,14 @@ def runs(tmp_path_factory):
     return dict(zip(NAMES, (moby, mimco)))
 
 
+def test_hook__names_the_epoch_of_the_end_not_of_the_last_checkpoint(tmp_path):
+    data = tiny.write_images(tmp_path / 'images', 4)
+    tiny.train(tiny.config(NAMES[0], tmp_path / 'run', data, epochs=3, **{
+        'default_hooks.checkpoint.interval': 2, 'default_hooks.checkpoint.save_last': False}))
+    files = {path.name for path in (tmp_path / 'run').glob('*.pth')}
+    assert files == {'epoch_2.pth', 'backbone_epoch_3.pth'}
+
+
 def student_in(work_dir) -> dict:
     state = read_checkpoint(work_dir / 'epoch_2.pth')['state_dict']
     return {key: value for key, value in state.items() if key.startswith('backbone.')}
@@ -94,7 +102,7 @@ def runner_of(backbone: dict, folder) -> SimpleNamespace:
     return SimpleNamespace(
         model=SimpleNamespace(backbone=MODELS.build(backbone), target_generator=None),
         message_hub=MessageHub.get_instance(f'hub of {folder}'), work_dir=str(folder), iter=7,
-        epoch=0, seed=3, cfg=SimpleNamespace(pretty_text='model = dict()'),
+        epoch=0, seed=3, train_loop=None, cfg=SimpleNamespace(pretty_text='model = dict()'),
         logger=MMLogger.get_current_instance())
 
 

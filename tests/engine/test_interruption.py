@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -133,3 +134,12 @@ from mimco_mm.engine.signals import outliving
 kept = iter(DataLoader(range(4), num_workers=1, worker_init_fn=outliving()))
 next(kept)
 '''
+
+
+@pytest.mark.parametrize('folder, own', [('run', True), ('elsewhere', False)])
+def test_file_of_an_interruption__is_this_runs_to_remove_if_it_lies_here(folder, own, tmp_path):
+    hook = HOOKS.build(dict(type='InterruptionHook'))
+    runner = SimpleNamespace(_resume=True, work_dir=str(tmp_path / 'run'),
+                             _load_from=str(tmp_path / folder / 'iter_7.pth'))
+    hook.after_load_checkpoint(runner, dict(meta=dict(interrupted='iter_7.pth')))
+    assert hook.resumed == ('iter_7.pth' if own else None)

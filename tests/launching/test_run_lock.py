@@ -51,7 +51,7 @@ def test_lock_of_another(other, age, lives, tmp_path, environment, capsys):
     file.write_text(json.dumps({**owner(), **other}))
     os.utime(file, (time.time() - age, ) * 2)
     if lives:
-        with pytest.raises(ConfigError, match=rf'Another run is at work .* process \d+ on .* '
+        with pytest.raises(ConfigError, match=r'Another run is at work .* process \d+ on .* '
                            r'choose another --work-dir') as error:
             check_lock(str(tmp_path))
         assert (f'remove {file}' in str(error.value)) == ('space' in other)  # where none can look

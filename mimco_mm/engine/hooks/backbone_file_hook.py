@@ -5,6 +5,7 @@ import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
+from mmengine.runner import EpochBasedTrainLoop
 from mmpretrain.registry import HOOKS
 from torch import nn
 
@@ -15,7 +16,7 @@ from ..sharding import gathered, unsharded_type
 
 @HOOKS.register_module()
 class BackboneFileHook(Hook):
-    """Writes the backbone alone beside the last checkpoint, when training has ended.
+    """Writes the backbone alone, named by the epoch, when training has ended.
 
     The file ``backbone_epoch_N.pth`` is what transfers begin from: no heads, no queues, no
     optimizer. It also says which run and teacher it comes from.
@@ -32,10 +33,10 @@ class BackboneFileHook(Hook):
     @master_only
     def write(runner, model: nn.Module, weights: Dict[str, torch.Tensor]) -> None:
         """Write the file, and say where it is."""
-        last = Path(runner.message_hub.get_info(
-            'last_ckpt', Path(runner.work_dir) / f'iter_{runner.iter}.pth'))
+        by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
+        when = f'epoch_{runner.epoch}' if by_epoch else f'iter_{runner.iter}'
         report = getattr(model.target_generator, 'report', None)
-        file = Path(runner.work_dir, f'backbone_{last.stem}.pth')
+        file = Path(runner.work_dir, f'backbone_{when}.pth')
         save_backbone(
             file,
             weights,

@@ -29,7 +29,10 @@ class InterruptionHook(Hook):
         self.resumed: Optional[str] = None  # name of the file, if an interruption wrote it
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        self.resumed = checkpoint['meta'].get('interrupted') if runner._resume else None
+        """Note the file that an interruption of the run in this work dir wrote, and no other's."""
+        own = runner._resume and Path(runner._load_from or '').resolve().parent == Path(
+            runner.work_dir).resolve()
+        self.resumed = checkpoint['meta'].get('interrupted') if own else None
 
     def before_train(self, runner) -> None:
         self.agreement = StopAgreement(f'mimco/stop/{runner.timestamp}')
