@@ -1,5 +1,7 @@
 """The errors that are the user's to mend, and how they are told."""
 
+import re
+
 
 class UserError(Exception):
     """Ends a run for a reason that the user can mend; the message says how.
@@ -18,3 +20,11 @@ class DataError(UserError, RuntimeError):
 
 class MissingFile(UserError, FileNotFoundError):
     """A file or folder that is not there."""
+
+
+def without_workers_traceback(error: UserError) -> str:
+    """The message of an error that may come from a data worker, with its traceback in the text."""
+    text = str(error)
+    if 'Original Traceback' in text:
+        text = re.split(rf'^[\w.]*{type(error).__name__}: ', text, flags=re.MULTILINE)[-1]
+    return text.strip()

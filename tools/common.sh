@@ -52,7 +52,7 @@ said_once() {
 # How many processes of so many GB this machine has cores and free memory for; at least one.
 processes_of() {
     local cores memory_gb
-    cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+    cores=$(env -u OMP_NUM_THREADS nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
     memory_gb=$(awk '/MemAvailable/ {print int($2 / 1048576)}' /proc/meminfo 2>/dev/null || true)
     [[ "$cores" =~ ^[0-9]+$ ]] || cores=1
     [[ "$memory_gb" =~ ^[0-9]+$ ]] || memory_gb=4

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..datasets.transforms import BrokenImageError
+from ..errors import without_workers_traceback
 from ..progress import progress
 
 
@@ -73,9 +74,7 @@ def extract_global_features(backbone: nn.Module, images: Dataset, mean: Sequence
             if sample['truncated']:
                 truncated.append(sample['path'])
     except BrokenImageError as error:
-        # from a worker process it comes as the text of a traceback, the reason in its last line
-        reason = str(error).splitlines()[-1]
-        raise BrokenImageError(reason.split('BrokenImageError: ')[-1]) from error
+        raise BrokenImageError(without_workers_traceback(error)) from error
     parts = all_gather_object((mine, torch.stack(features) if features else [], truncated))
     return _in_order(parts, len(images))
 

@@ -15,7 +15,7 @@ import torch
 from ..checkpoints.writing import MENDS
 from ..engine.process_end import end, is_launched, leave_to_launcher, log, wait_for_rank_0
 from ..engine.signals import Interrupted, end_interrupted, listener
-from ..errors import UserError
+from ..errors import UserError, without_workers_traceback
 
 # If this is set, an error that the user can mend comes with its traceback.
 TRACEBACK = 'MIMCO_TRACEBACK'
@@ -82,11 +82,3 @@ def message_of(error: BaseException) -> Optional[str]:
                     f'fewer --workers, or a smaller --batch-size. ({str(seen).splitlines()[0]})')
         seen = seen.__cause__ or seen.__context__
     return None
-
-
-def without_workers_traceback(error: UserError) -> str:
-    """The message of an error that may come from a data worker, with its traceback in the text."""
-    text = str(error)
-    if 'Original Traceback' in text:
-        text = text.rpartition(f'{type(error).__name__}: ')[2]
-    return text.strip()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from rich.progress import track
 
+from mimco_mm.checkpoints import write_text
+
 from . import data, disks, evil, kills, signals, states, teachers
 from .outcome import table
 
@@ -32,8 +34,7 @@ def main() -> None:
                 print(f'{"survived" if outcome.survived else "LOST":8} {outcome.kind}: '
                       f'{outcome.name}: {outcome.told}', flush=True)
                 outcomes.append(outcome)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps([o._asdict() for o in outcomes], indent=1))
+                write_text(args.out, json.dumps([o._asdict() for o in outcomes], indent=1))
     print(table(outcomes), f'All tries: {args.out}', sep='\n\n')
     raise SystemExit(any(not outcome.survived for outcome in outcomes))
 

@@ -158,9 +158,12 @@ def equal(wanted: dict, found: dict) -> bool:
 
 def checkpoints(work_dir: Path) -> List[Path]:
     """A run's checkpoints, the newest last."""
-    found = [path for path in work_dir.glob('*.pth') if re.fullmatch(r'(epoch|iter)_\d+',
-                                                                     path.stem)]
-    return sorted(found, key=lambda path: path.stat().st_mtime)
+    found = {}
+    for path in work_dir.glob('*.pth'):
+        if re.fullmatch(r'(epoch|iter)_\d+', path.stem):
+            with contextlib.suppress(FileNotFoundError):  # too old, and removed at this moment
+                found[path] = path.stat().st_mtime
+    return sorted(found, key=found.get)
 
 
 def fresh_copy(source: Path, target: Path) -> Path:
