@@ -45,4 +45,4 @@ def test_help__is_there_before_anything_heavy():
 def test_numbers__below_one_are_refused(tool, capsys):
     with pytest.raises(SystemExit):
         tool.main(['--queries', '0'])
-    assert 'expected a number from 1 up, got 0' in capsys.readouterr().err
+    assert "expected a number from 1 up, got '0'" in capsys.readouterr().err
