@@ -10,14 +10,12 @@ import time
 from pathlib import Path
 from typing import Callable, List, Optional
 
-import torch
-
 from mimco_mm.checkpoints import read_checkpoint
 from tests import tiny
 from tests.doors.support import Ended, checkout, environment
+from tests.leaves import differing, run_state
 
 EPOCHS = 24  # some seconds of steps, a checkpoint each 4 steps
-COMPARED = ('state_dict', 'optimizer', 'param_schedulers')
 
 
 class Victim:
@@ -42,7 +40,8 @@ class Victim:
         unbroken = self.command('unbroken')
         assert unbroken.code == 0, unbroken.text
         self.seconds = time.time() - began
-        self.wanted = leaves(folder / 'unbroken' / f'epoch_{EPOCHS}.pth')
+        self.wanted = run_state(read_checkpoint(
+            str(folder / 'unbroken' / f'epoch_{EPOCHS}.pth')))
 
     def line(self, work_dir: str, *options: str) -> List[str]:
         return ['bash', 'tools/dist_train.sh', 'victim.py', str(self.processes), '--work-dir',
@@ -80,7 +79,7 @@ class Victim:
         left = [path.name for path in found.parent.iterdir() if 'partial' in path.name]
         if left:
             return False, f'{left[0]} stays'
-        same = equal(self.wanted, leaves(found))
+        same = not differing(self.wanted, run_state(read_checkpoint(str(found))))
         return same, 'resumed, equal bit for bit' if same else 'resumed, other weights'
 
 
@@ -129,31 +128,6 @@ class Started:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.kill()
-
-
-def leaves(file: Path) -> dict:
-    """Every tensor and number of the compared parts of a checkpoint, by path."""
-    checkpoint = read_checkpoint(str(file))
-    found = {f'meta/{key}': checkpoint['meta'][key] for key in ('epoch', 'iter', 'seed')}
-    for part in COMPARED:
-        found.update(_leaves(checkpoint[part], part))
-    return found
-
-
-def _leaves(value, path: str):
-    children = value.items() if isinstance(value, dict) else (
-        enumerate(value) if isinstance(value, (list, tuple)) else None)
-    if children is not None:
-        for key, inner in children:
-            yield from _leaves(inner, f'{path}/{key}')
-    elif isinstance(value, (torch.Tensor, int, float)):
-        yield path, value
-
-
-def equal(wanted: dict, found: dict) -> bool:
-    return wanted.keys() == found.keys() and all(
-        torch.equal(value, found[key]) if isinstance(value, torch.Tensor) else value == found[key]
-        for key, value in wanted.items())
 
 
 def checkpoints(work_dir: Path) -> List[Path]:

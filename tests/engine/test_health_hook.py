@@ -18,7 +18,7 @@ from mimco_mm.engine.observation import StepObserver, contrast, global_features,
 from mimco_mm.engine.stopping import TrainingStopped
 from mimco_mm.models import InfoNCELoss, MaskedSwinTransformer, MimCo
 from tests import tiny
-from tests.engine.test_resume import leaves
+from tests.leaves import leaves
 
 FEATURES = {'feature_std', 'rankme'}
 

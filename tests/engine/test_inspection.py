@@ -13,7 +13,7 @@ from mimco_mm.engine.inspection import load_run, patch_similarity, reconstruct
 from mimco_mm.engine.training_images import build_preprocessor, first_batch, to_pixels
 from mimco_mm.models import MimCo
 from tests import tiny
-from tests.engine.test_resume import leaves
+from tests.leaves import leaves
 
 
 @pytest.fixture

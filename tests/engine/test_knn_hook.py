@@ -15,7 +15,7 @@ from mimco_mm.engine.hooks import KNNHook
 from mimco_mm.evaluation import extract_features, knn_accuracy, labelled_folder
 from tests import tiny
 from tests.datasets.test_storage import pack
-from tests.engine.test_resume import leaves
+from tests.leaves import leaves
 
 
 @pytest.fixture

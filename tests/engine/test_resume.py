@@ -1,12 +1,12 @@
 """A run that was stopped and resumed ends exactly as one that was not."""
 
 import pytest
-import torch
 from mmengine.hooks import Hook
 from mmpretrain.registry import HOOKS
 
 from mimco_mm.checkpoints import read_checkpoint
 from tests import tiny
+from tests.leaves import differing, run_state
 
 
 class Stop(Exception):
@@ -22,24 +22,8 @@ class StopAtEpoch(Hook):
             raise Stop
 
 
-def leaves(value, path=''):
-    """Every tensor and number of a checkpoint, by path."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from leaves(inner, f'{path}/{key}')
-    elif isinstance(value, (list, tuple)):
-        for index, inner in enumerate(value):
-            yield from leaves(inner, f'{path}/{index}')
-    elif isinstance(value, (torch.Tensor, int, float)):
-        yield path, value
-
-
 def load(work_dir) -> dict:
-    checkpoint = read_checkpoint(work_dir / 'epoch_4.pth')
-    parts = ('state_dict', 'optimizer', 'param_schedulers')
-    found = {part: dict(leaves(checkpoint[part])) for part in parts}
-    found['meta'] = {key: checkpoint['meta'][key] for key in ('epoch', 'iter', 'seed')}
-    return found
+    return run_state(read_checkpoint(work_dir / 'epoch_4.pth'))
 
 
 @pytest.mark.parametrize('workers', [0, 2])
@@ -68,12 +52,7 @@ def test_resume__ends_bitwise_as_an_unbroken_run(name, workers, tmp_path):
     tiny.train(resumed)
 
     wanted, got = load(tmp_path / 'unbroken'), load(tmp_path / 'stopped')
-    assert wanted['meta'] == got['meta'] and wanted['meta']['iter'] == 12
-    for part in ('state_dict', 'optimizer', 'param_schedulers'):
-        assert wanted[part].keys() == got[part].keys() and wanted[part]
-        for path, value in wanted[part].items():
-            equal = torch.equal(value, got[part][path]) if isinstance(
-                value, torch.Tensor) else value == got[part][path]
-            assert equal, f'{part}{path}'
+    assert wanted['meta'] == got['meta'] and wanted['meta']['/iter'] == 12
+    assert not differing(wanted, got)
     assert any('queues.0.keys' in path for path in wanted['state_dict'])
     assert not any('target_generator' in path for path in wanted['state_dict'])

@@ -19,7 +19,7 @@ from mimco_mm.engine import sharding
 from mimco_mm.engine.stopping import TrainingStopped
 from mimco_mm.evaluation import leave_processes
 from tests import tiny
-from tests.engine.test_resume import leaves
+from tests.leaves import leaves
 from tests.test_distributed import RecordLosses, free_port
 
 needs_fsdp = pytest.mark.skipif(sharding.fully_shard is None, reason='needs torch 2.6')
