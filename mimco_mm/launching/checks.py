@@ -47,7 +47,7 @@ def check_work_dir(work_dir: Path) -> None:
                           'written to. Choose another --work-dir, or change its rights.')
 
 
-def check_whole(cfg: Config) -> None:
+def check_complete(cfg: Config) -> None:
     """Refuse a config without one of the parts that every training has."""
     missing = [name for name in NEEDED if not cfg.get(name)]
     if missing:
@@ -162,7 +162,7 @@ def check_start_file(cfg: Config) -> None:
 def check_config(cfg: Config) -> None:
     """What the config and the machine alone tell."""
     check_driver()
-    check_whole(cfg)
+    check_complete(cfg)
     check_start(cfg)
     check_parts(cfg)
     check_sizes(cfg)

@@ -37,15 +37,14 @@ class ViewMaker:
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Normalised views, (B, 3, h, w), a list of them if there are several, and samples."""
-        if isinstance(data['inputs'], dict):
-            streams = Streams(data['inputs']['seed'])
-            pixels = data['inputs']['pixels'].to(self.device, non_blocking=True).float()
-            # from RGB to BGR, in which mmpretrain's preprocessors expect images
-            views = [self.view(pixels, transforms, streams).flip(1) for transforms in self.views]
-            if self.mask is not None:
-                self.add_masks(data['data_samples'], self.mask(streams))
-            data = dict(data, inputs=views if len(views) > 1 else views[0])
-        return super().forward(data, training)
+        if not isinstance(data['inputs'], dict):
+            return super().forward(data, training)
+        streams = Streams(data['inputs']['seed'])
+        pixels = data['inputs']['pixels'].to(self.device, non_blocking=True).float()
+        views = [self.view(pixels, transforms, streams) for transforms in self.views]
+        if self.mask is not None:
+            self.add_masks(data['data_samples'], self.mask(streams))
+        return self.forward_rgb(dict(data, inputs=views if len(views) > 1 else views[0]), training)
 
     @staticmethod
     def view(pixels: torch.Tensor, transforms: Sequence[BatchedTransform],
@@ -66,6 +65,9 @@ class ViewDataPreprocessor(ViewMaker, MimCoDataPreprocessor):
     With ``send_samples`` (mmpretrain's SimMIM) the masks of a batch go to the device in one copy.
     """
 
+    def forward_rgb(self, data: dict, training: bool) -> dict:
+        return MimCoDataPreprocessor.forward(self, data, training, rgb=True)
+
     def add_masks(self, samples: Sequence[BaseDataElement], masks: torch.Tensor) -> None:
         if self.send_samples:
             masks = masks.to(self.device, non_blocking=True)
@@ -78,4 +80,8 @@ class ViewDataPreprocessor(ViewMaker, MimCoDataPreprocessor):
 
 @MODELS.register_module()
 class ViewClsDataPreprocessor(ViewMaker, ClsDataPreprocessor):
-    """``ViewMaker`` for classifiers."""
+    """``ViewMaker`` for classifiers, whose preprocessor expects one view, in BGR."""
+
+    def forward_rgb(self, data: dict, training: bool) -> dict:
+        return ClsDataPreprocessor.forward(self, dict(data, inputs=data['inputs'].flip(1)),
+                                           training)
