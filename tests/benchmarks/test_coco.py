@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope, init_default_scope
 
-from mimco_mm.checkpoints import CheckpointError
+from mimco_mm.checkpoints import CheckpointError, read_checkpoint
 from mimco_mm.datasets.transfer_data import TransferDataError
 from mimco_mm.errors import ConfigError
 
@@ -186,7 +186,7 @@ def test_run__starts_from_the_file_trains_evaluates_and_resumes(case, tmp_path):
     cfg.train_cfg.max_epochs = 2
     resumed = dense_sets.run(cfg, resume='auto', force_change=['train_cfg.max_epochs'])
     assert (resumed.first_iter, len(resumed.losses)) == (2, 2)
-    saved = torch.load(tmp_path / 'work' / 'epoch_1.pth', weights_only=False)['state_dict']
+    saved = read_checkpoint(tmp_path / 'work' / 'epoch_1.pth')['state_dict']
     assert dense_sets.digests(saved) == weights
     assert resumed.start == dense_sets.digests(
         {name[9:]: value for name, value in saved.items() if name.startswith('backbone.')})
