@@ -16,7 +16,7 @@ from ..checkpoints import local_file, traces_of_a_run
 from ..datasets import ImageFolder, count_images, list_images
 from ..engine import check_parts, checkpoint_folders, run_to_resume
 from ..engine.start_check import less_than_a_batch
-from ..errors import ConfigError
+from ..errors import ConfigError, UserError
 from ..options.shortcuts import innermost_dataset, knn_hooks, transforms
 from .driver import check_driver
 from .run_lock import check_lock
@@ -103,6 +103,8 @@ def check_data(cfg: Config) -> None:
     folder = dataset.data_root if dataset.get('ann_file') else images_of(dataset)
     try:
         next(iter(fileio.list_dir_or_file(folder)), None)
+    except UserError:  # packed images, which say what is wrong with them
+        raise
     except (OSError, RuntimeError) as error:
         raise ConfigError(f'There is no folder {folder} with images to train on (seen from '
                           f'{Path.cwd()}). Name one with --data FOLDER.') from error

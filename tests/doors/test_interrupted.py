@@ -47,6 +47,14 @@ class Started:
             time.sleep(0.05)
         return self
 
+    def stand_still(self, seconds: float = 4) -> None:
+        """Wait until no step has been logged for some time."""
+        seen, since = '', time.time()
+        while time.time() < since + seconds:
+            if self.text != seen:
+                seen, since = self.text, time.time()
+            time.sleep(0.1)
+
     def children(self) -> List[int]:
         """Process ids of the ranks, in order, or of one process's data workers."""
         listed = subprocess.run(['ps', '-o', 'pid=', '--ppid', str(self.pid)], text=True,
@@ -120,7 +128,8 @@ def test_interrupt__by_a_terminal_is_told_in_one_line(start, tmp_path):
 
 def test_second_signal__ends_at_once(start, tmp_path):
     started = start(1, '--workers 1').come_to(r'Epoch\(train\)')
-    os.kill(started.children()[0], signal.SIGSTOP)  # so that the step never comes
+    os.kill(started.children()[0], signal.SIGSTOP)
+    started.stand_still()  # its batches are used up, so that the next step never comes
     os.kill(started.pid, signal.SIGTERM)
     started.come_to('SIGTERM: ending in order')
     time.sleep(2.5)

@@ -8,11 +8,12 @@ import torch
 from mmengine.config import Config
 
 from mimco_mm.checkpoints import CheckpointError
-from mimco_mm.errors import ConfigError
+from mimco_mm.errors import ConfigError, UserError
 from mimco_mm.launching import Request
 from mimco_mm.launching.checks import check_data, check_sizes, check_start
 from mimco_mm.launching.run_config import complete
 from mimco_mm.options import CONFIGS, set_option
+from mimco_mm.options.shortcuts import set_data
 
 
 def make_config(**changes) -> Config:
@@ -204,3 +205,21 @@ def test_check_data(tmp_path):
     check_data(pretraining('mimco_swin-t', **{key: str(tmp_path)}))
     with pytest.raises(ConfigError, match='no folder .*nowhere/train.*--data FOLDER'):
         check_data(pretraining('mimco_swin-t', **{key: str(tmp_path / 'nowhere')}))
+
+
+@pytest.mark.parametrize('scheme, content, error', [
+    ('tar', None, 'nowhere, and there is none. tools/convert/pack_images.py'),
+    ('lmdb', None, 'nowhere, and there is none. tools/convert/pack_images.py'),
+    ('tar', 'a.tar', 'have no index .*index_shards.py'),
+    ('lmdb', 'data.mdb', 'no database of LMDB, or cut or damaged .*pack_images.py'),
+])
+def test_check_data__says_of_packed_images_what_is_wrong_with_them(tmp_path, scheme, content,
+                                                                    error):
+    folder = tmp_path / 'nowhere'
+    if content:
+        folder.mkdir()
+        (folder / content).write_bytes(b'')
+    cfg = pretraining('mimco_swin-t')
+    set_data(cfg, f'{scheme}://{folder}')
+    with pytest.raises(UserError, match=error):
+        check_data(cfg)
