@@ -11,7 +11,7 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 check_stack()
 import_quietly('mmpretrain.datasets')
 
-from . import datasets, engine, models  # noqa: E402, F401
+from . import datasets, engine, models, watch  # noqa: E402, F401
 from .api import load_student, pretrain  # noqa: E402
 from .checkpoints import read_safely_everywhere  # noqa: E402
 from .config_names import let_configs_inherit  # noqa: E402

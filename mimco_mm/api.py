@@ -9,11 +9,11 @@ from typing import Any, Sequence, Union
 
 from torch import nn
 
-from .engine.signals import SIGNALS, Interrupted
 from .errors import ConfigError, UserError
 from .evaluation import load_described_backbone
-from .launching import Request, end_with_parent, train
+from .launching import Request, train
 from .options import CONFIGS, SHORTCUTS
+from .processes import SIGNALS, Interrupted, end_with_parent
 
 PathLike = Union[str, Path]
 ARGUMENTS = {*SHORTCUTS, 'amp', 'cfg_options', 'gpus', 'out', 'resume'}  # of ``pretrain``

@@ -14,6 +14,16 @@ SOURCES = sorted(path for top in ('mimco_mm', 'tests') for path in (ROOT / top).
                  if '.mim' not in path.parts)
 PACKAGE = [path for path in SOURCES if path.relative_to(ROOT).parts[0] == 'mimco_mm']
 MAX_LINES = 350
+# From the ground up: a room imports from floors below it, from no neighbour and from none above
+FLOORS = [
+    ['errors', 'names', 'version', 'requirements', 'config_names', 'origins', 'progress'],
+    ['processes', 'checkpoints', 'datasets'],
+    ['records', 'models', 'evaluation', 'options'],
+    ['engine', 'tables'],
+    ['watch', 'speed'],
+    ['figures', 'launching'],
+    ['transfers', 'study', 'api'],
+]
 
 
 def imported(source: str, package: str) -> Iterator[str]:
@@ -43,6 +53,13 @@ def imports(*packages: str) -> set:
     return found
 
 
+def imports_of_room(room: str) -> set:
+    file = ROOT / 'mimco_mm' / f'{room}.py'
+    if not file.is_file():
+        return imports(f'mimco_mm.{room}')
+    return {(file.name, module) for module in imported(file.read_text(), 'mimco_mm')}
+
+
 def nodes(path: Path, kind: type) -> list:
     return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kind)]
 
@@ -62,10 +79,19 @@ def test_heads_and_necks__get_other_parts_from_the_registry(part):
                 if within(module, *(f'mimco_mm.models.{other}' for other in others))}
 
 
-@pytest.mark.parametrize('part', ['datasets', 'evaluation', 'analysis', 'checkpoints'])
-def test_data_side__never_imports_models(part):
-    assert not {(file, module) for file, module in imports(f'mimco_mm.{part}')
-                if within(module, 'mimco_mm.models')}
+@pytest.mark.parametrize('room', [room for floor in FLOORS for room in floor])
+def test_rooms__import_from_floors_below_alone(room):
+    own = next(index for index, floor in enumerate(FLOORS) if room in floor)
+    below = [f'mimco_mm.{other}' for floor in FLOORS[:own] for other in floor]
+    assert not {(file, module) for file, module in imports_of_room(room)
+                if within(module, 'mimco_mm') and module != 'mimco_mm'
+                and not within(module, f'mimco_mm.{room}', *below)}
+
+
+def test_rooms__are_all_of_the_package():
+    assert sorted(room for floor in FLOORS for room in floor) == sorted(
+        {path.relative_to(ROOT / 'mimco_mm').parts[0].removesuffix('.py') for path in PACKAGE}
+        - {'__init__'})
 
 
 def test_package__names_no_transfer_library_and_no_fork():

@@ -55,9 +55,10 @@ def train(title: str, args: argparse.Namespace) -> Path:
     """Train one config in its own process, under a progress bar; returns the last checkpoint."""
     from mmengine.utils import ProgressBar
 
-    from mimco_mm.analysis import config_sha256, read_scalars
     from mimco_mm.checkpoints import sha256_of
     from mimco_mm.options import as_option
+    from mimco_mm.records import config_sha256
+    from mimco_mm.tables import read_scalars
     checkpoint = checkpoint_of(title, args)
     work_dir = checkpoint.parent
     config = ROOT / 'configs' / 'study' / f'{CONFIGS[title]}.py'
@@ -126,9 +127,9 @@ def draw_neighbours(found: dict, rows: int = 8, columns: int = 6):
     import numpy as np
     import torch
 
-    from mimco_mm.analysis import plot_neighbours
     from mimco_mm.datasets import decode
     from mimco_mm.evaluation import nearest_neighbours
+    from mimco_mm.figures import plot_neighbours
 
     def rgb(path: str) -> np.ndarray:
         return decode(Path(path).read_bytes())
@@ -151,9 +152,10 @@ def run(args: argparse.Namespace) -> dict:
 
     from mmengine.logging import MMLogger
 
-    from mimco_mm.analysis import plot_runs, read_scalars
     from mimco_mm.datasets.photo_crops import write_photo_crops
     from mimco_mm.evaluation import knn_accuracy
+    from mimco_mm.figures import plot_runs
+    from mimco_mm.tables import read_scalars
     MMLogger.get_instance('demo').setLevel(logging.WARNING)  # not a line for each tensor's init
     if not data_root(args).is_dir():
         print('Cutting crops from photographs')
@@ -170,7 +172,7 @@ def run(args: argparse.Namespace) -> dict:
 
 def claim(file: Path, identity: dict) -> None:
     """Keep a folder to one setting: its checkpoints and results must not be another's."""
-    from mimco_mm.analysis import RecordError, stored_record, write_json
+    from mimco_mm.records import RecordError, stored_record, write_json
     try:
         if stored_record(file, identity, 'Choose another --work-dir, or remove that one.') is None:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -181,15 +183,15 @@ def claim(file: Path, identity: dict) -> None:
 
 def settings(args: argparse.Namespace) -> dict:
     """What all of a work dir is of; crops of our own follow from the seed."""
-    from mimco_mm.analysis import folder_identity
+    from mimco_mm.records import folder_identity
     return dict(data=str(data_root(args)), epochs=args.epochs, seed=args.seed,
                 images=folder_identity(args.data_root) if args.data_root else None)
 
 
 def measured(args: argparse.Namespace, file: Path) -> dict:
     """The stored results, unless a checkpoint is another one since; else new ones."""
-    from mimco_mm.analysis import read_json, write_json
     from mimco_mm.checkpoints import sha256_of
+    from mimco_mm.records import read_json, write_json
     stored = read_json(file) if file.is_file() else {}
     files = {title: checkpoint_of(title, args) for title in CONFIGS}
     if stored and all(sha256_of(path) == stored.get('checkpoints', {}).get(title)

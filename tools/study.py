@@ -92,7 +92,7 @@ def chosen_jobs(args: argparse.Namespace, size) -> list:
 
 def prepare(args: argparse.Namespace, size) -> None:
     """The images, and a work dir of one setting: its results must not be another's."""
-    from mimco_mm.analysis import RecordError, folder_identity, stored_record, write_json
+    from mimco_mm.records import RecordError, folder_identity, stored_record, write_json
     from mimco_mm.study import check_classes, write_cifar10, write_subset
     if args.download and not args.data_root.is_dir():
         args.data_root.parent.mkdir(parents=True, exist_ok=True)

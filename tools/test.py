@@ -45,8 +45,9 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     from mimco_mm.checkpoints import local_file
     from mimco_mm.evaluation import leave_processes
-    from mimco_mm.launching import check_launcher, errors_told, launch, needs_launcher
+    from mimco_mm.launching import errors_told
     from mimco_mm.launching.testing import CheckpointTest, requested_test, test
+    from mimco_mm.processes import check_launcher, launch, needs_launcher
     request = CheckpointTest(**{name: getattr(args, name) for name in CheckpointTest._fields})
     with errors_told():
         check_launcher(args.launcher)

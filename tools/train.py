@@ -99,17 +99,14 @@ def main() -> None:
     from mimco_mm.launching import (
         Request,
         check_all,
-        check_launcher,
         errors_told,
         is_finished,
-        launch,
-        machines,
-        needs_launcher,
         no_empty_folders,
         requested_config,
         train,
     )
     from mimco_mm.options import SHORTCUTS
+    from mimco_mm.processes import check_launcher, launch, machines, needs_launcher
     options = {name: value for name, value in vars(args).items() if name in Request._fields}
     request = Request(**options, shortcuts={name: getattr(args, name) for name in SHORTCUTS})
     with errors_told():

@@ -40,7 +40,7 @@ def check_files(dataset: dict, key: str) -> None:
         if not path.exists():
             raise TransferDataError(
                 f'`{key}.{name}`: there is no {path} (looked in {Path.cwd()}). Put or link the '
-                f'data there, or set `{key}.data_root`; tools/benchmarks/make_dense_sets.py '
+                f'data there, or set `{key}.data_root`; tools/transfers/make_dense_sets.py '
                 'makes a small set in this layout.')
 
 

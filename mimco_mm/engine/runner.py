@@ -31,14 +31,13 @@ from ..errors import ConfigError
 from ..models.acceleration import accelerate, compile_blocks
 from ..models.utils import convert_sync_batchnorm
 from ..names import printable
+from ..processes import listener, outliving
 from ..version import __version__
 from .batch_statistics import guard_batch_norms
 from .hooks import InterruptionHook, ProgressBarHook, RankStateHook, RankWatchHook
 from .quiet_log import is_wanted
-from .resumable_loop import ResumableEpochLoop
-from .resuming import beyond_end, further_on, run_to_resume, what_is_safe
+from .resuming import ResumableEpochLoop, beyond_end, further_on, run_to_resume, what_is_safe
 from .sharding import check_shardable, gathered_states, shard
-from .signals import listener, outliving
 from .start_check import check_parts, less_than_a_batch
 
 TIMEOUT = 1800  # seconds that ranks wait for each other outside of steps; torch's for gloo

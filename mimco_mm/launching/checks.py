@@ -14,7 +14,8 @@ from mmpretrain.registry import DATASETS, HOOKS, MODELS
 
 from ..checkpoints import local_file, traces_of_a_run
 from ..datasets import ImageFolder, count_images, list_images
-from ..engine import check_parts, checkpoint_folders, run_to_resume
+from ..engine import check_parts
+from ..engine.resuming import checkpoint_folders, run_to_resume
 from ..engine.start_check import less_than_a_batch
 from ..errors import ConfigError, UserError
 from ..options.shortcuts import innermost_dataset, knn_hooks, transforms

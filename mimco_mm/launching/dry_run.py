@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from ..engine import run_to_resume
+from ..engine.resuming import run_to_resume
 from ..engine.training_images import first_batch
 
 GIB = 2**30

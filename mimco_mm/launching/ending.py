@@ -13,9 +13,15 @@ from typing import Iterator, Optional
 import torch
 
 from ..checkpoints.writing import MENDS
-from ..engine.process_end import end, is_launched, leave_to_launcher, log, wait_for_rank_0
-from ..engine.signals import Interrupted, end_interrupted, listener
 from ..errors import UserError, without_workers_traceback
+from ..processes.process_end import (
+    end,
+    is_launched,
+    leave_to_launcher,
+    log,
+    wait_for_rank_0,
+)
+from ..processes.signals import Interrupted, end_interrupted, listener
 
 # If this is set, an error that the user can mend comes with its traceback.
 TRACEBACK = 'MIMCO_TRACEBACK'

@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config, ConfigDict
 
 from ..checkpoints import traces_of_a_run
-from ..engine import checkpoint_folders
+from ..engine.resuming import checkpoint_folders
 from ..errors import ConfigError
 from ..options import EPOCHS_KEYS, apply_options, apply_shortcuts, load_config
 

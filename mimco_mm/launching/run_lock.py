@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Iterator, Optional
 from uuid import uuid4
 
-from ..engine.process_end import last_acts, rank_here
 from ..errors import ConfigError
+from ..processes import last_acts, rank_here
 
 FILE = 'running.lock'
 BEAT = 20.  # seconds between two signs of life

@@ -22,9 +22,9 @@ from ..checkpoints import (
 )
 from ..errors import ConfigError
 from ..options import TEST, apply_options, load_config
+from ..processes import check_alone
 from .building import parts_told
 from .leftovers import no_empty_folders, nothing_left
-from .meeting import check_alone
 from .run_config import complete_dataloader, scope_of
 from .training import build_runner
 

@@ -6,13 +6,12 @@ from mmengine.config import Config
 from mmengine.runner import BaseLoop, Runner
 from mmpretrain.registry import RUNNERS
 
-from ..engine import finished
-from ..engine.process_end import rank_here
+from ..engine.resuming import finished
+from ..processes import check_alone, rank_here
 from .building import parts_told
 from .checks import check_config, check_files
 from .dry_run import dry_run
 from .leftovers import no_empty_folders, nothing_left
-from .meeting import check_alone
 from .run_config import Request, requested_config
 from .run_lock import run_lock
 

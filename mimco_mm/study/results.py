@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 from typing import List
 
-from ..analysis import read_json
 from ..checkpoints import write_text
+from ..records import read_json
 from .plan import Size
 
 

@@ -14,10 +14,10 @@ from mmengine.runner import Runner
 from mmpretrain.registry import MODELS, RUNNERS
 from torch.nn import functional as F
 
-from ..analysis import config_sha256, read_json, stored_record, write_json
 from ..checkpoints import sha256_of
 from ..datasets import list_images
 from ..evaluation import extract_features, knn_accuracy, labelled_folder, load_frozen_backbone
+from ..records import config_sha256, read_json, stored_record, write_json
 from .plan import TEACHER, Job, Size
 
 IMAGE_SIZE = 32

@@ -1,4 +1,4 @@
-"""What tools/benchmarks/run.sh runs: the benchmarks, their configs and their commands."""
+"""What tools/transfers/run.sh runs: the benchmarks, their configs and their commands."""
 
 import os
 import sys
@@ -7,8 +7,8 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from mmengine.config import Config
 
-from ..analysis.results import BENCHMARKS
 from ..options import as_option
+from ..tables import BENCHMARKS
 from .options import as_texts, data_keys, data_root, share_out, what_matters
 
 # benchmark -> configs, by the pattern of their names; trained ones go through tools/train.py

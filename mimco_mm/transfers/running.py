@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, Optional, Sequence
 
-from ..analysis import RecordError, stored_record, write_json
-from ..launching import end_with_parent
+from ..processes import end_with_parent
+from ..records import RecordError, stored_record, write_json
 from .plan import Step
 
 RECORD = 'record.json'

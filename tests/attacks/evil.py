@@ -95,7 +95,7 @@ def doors(victim: Victim) -> Dict[str, Callable[[Path], list]]:
         '`init_cfg`': lambda file: victim.line(
             'doors', '--cfg-options', 'model.backbone.init_cfg.type=Pretrained',
             f'model.backbone.init_cfg.checkpoint={file}'),
-        'knn.py': lambda file: [*tool, 'tools/benchmarks/knn.py', str(file), '--data-root', images],
+        'knn.py': lambda file: [*tool, 'tools/transfers/knn.py', str(file), '--data-root', images],
         'export_backbone.py': lambda file: [
             *tool, 'tools/convert/export_backbone.py', str(file), 'out.pth', '--to', 'mmdet'],
         'test.py': lambda file: [*tool, 'tools/test.py', 'linear_swin-t', str(file)],

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from mimco_mm.checkpoints import CheckpointError, load_whole, read_run, start_from
 from tests import tiny
-from tests.benchmarks import classifiers
+from tests.transfers import classifiers
 
 from ..reference.official import files, swin, vit
 

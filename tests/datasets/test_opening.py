@@ -43,11 +43,11 @@ def retrieval(path: Path) -> None:
 
 
 def retrieval_set(path: Path) -> None:
-    load_tool('benchmarks/make_retrieval_set.py').load(path, 64)
+    load_tool('transfers/make_retrieval_set.py').load(path, 64)
 
 
 def dense_set(path: Path) -> None:
-    load_tool('benchmarks/make_dense_sets.py').read(path, 64)
+    load_tool('transfers/make_dense_sets.py').read(path, 64)
 
 
 class Labelled(list):

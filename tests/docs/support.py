@@ -7,12 +7,12 @@ from typing import Dict, NamedTuple, Optional
 
 import yaml
 
-from mimco_mm.analysis.paper import TABLES, PaperRow
+from mimco_mm.tables.paper import TABLES, PaperRow
 
 ROOT = Path(__file__).parents[2]
 INDEX = ROOT / 'model-index.yml'
 ARCHITECTURES = {'swin-t': 'Swin-T', 'swin-b': 'Swin-B', 'vit-s': 'ViT-S/16', 'vit-b': 'ViT-B/16'}
-METRICS = {  # dataset, metric of the index -> metric of mimco_mm.analysis.paper
+METRICS = {  # dataset, metric of the index -> metric of mimco_mm.tables.paper
     ('ImageNet-1k', 'Top 1 Accuracy'): 'top1',
     ('COCO', 'box AP'): 'bbox_mAP',
     ('COCO', 'mask AP'): 'segm_mAP',

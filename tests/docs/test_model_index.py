@@ -7,7 +7,7 @@ from mmengine.config import Config, DictAction
 from mmpretrain import ModelHub, get_model, list_models
 from modelindex.load_model_index import load
 
-from mimco_mm.analysis import effective_epochs_of_config
+from mimco_mm.tables.effective_epochs import effective_epochs_of_config
 
 from .support import INDEX, ROOT, index, index_rows, is_ours, key_of, options, paper_rows
 

@@ -86,7 +86,7 @@ def test_configs__comments_have_the_papers_figure():
 
 
 def test_table_6__of_the_tool_is_the_papers():
-    tool = runpy.run_path(str(ROOT / 'tools' / 'benchmarks' / 'table6.py'))['TABLE_6']
+    tool = runpy.run_path(str(ROOT / 'tools' / 'transfers' / 'table6.py'))['TABLE_6']
     ours = {f'{ARCHITECTURES[network]}, MimCo, drop path {drop_path}, layer decay {decay}': value
             for network, pairs in tool.items() for (drop_path, decay), value in pairs.items()}
     assert ours == {key.label.rsplit(', ', 1)[0]: row.values['top1']

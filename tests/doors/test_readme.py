@@ -60,7 +60,7 @@ def trained(home):
 def test_commands__are_all_known_here():
     """A new one needs a test, here or where the head of this file says."""
     tested = ('tools/setup_env.sh', 'source ', 'tools/run_demo.sh', 'tools/dist_train.sh',
-              'tools/benchmarks/run.sh', 'python tools/analysis/', 'python tools/study.py')
+              'tools/transfers/run.sh', 'python tools/figures/', 'python tools/study.py')
     assert len(COMMANDS) >= 12
     assert [line for line in COMMANDS if not line.startswith(tested)] == []
 
@@ -92,17 +92,17 @@ def test_swin_b__first_its_teacher(home):
 
 
 def test_transfers__are_planned(trained):
-    ended = run(command('tools/benchmarks/run.sh') + ' --dry-run', trained)
+    ended = run(command('tools/transfers/run.sh') + ' --dry-run', trained)
     assert ended.code == 0, ended.text
     for config in ('imagenet/swin-t.py', 'coco/mask-rcnn_swin-t_1x.py', 'knn/swin-t.py'):
         assert config in ended.text
 
 
 @pytest.mark.parametrize('start, picture, small', [
-    ('python tools/analysis/preview.py', 'analysis/preview.png', ''),
-    ('python tools/analysis/curves.py', 'mimco_swin-t/curves.png', ''),
-    ('python tools/analysis/tsne.py', 'analysis/tsne.png', '--num-classes 2'),
-    ('python tools/analysis/patterns.py', 'analysis/patterns.png', '--neighbours 3'),
+    ('python tools/figures/preview.py', 'figures/preview.png', ''),
+    ('python tools/figures/curves.py', 'mimco_swin-t/curves.png', ''),
+    ('python tools/figures/tsne.py', 'figures/tsne.png', '--num-classes 2'),
+    ('python tools/figures/patterns.py', 'figures/patterns.png', '--neighbours 3'),
 ])
 def test_see_it__draws_a_picture_and_says_where(trained, start, picture, small):
     ended = run(f'{command(start)} {small}', trained)

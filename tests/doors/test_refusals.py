@@ -51,6 +51,6 @@ def test_two_machines__that_do_not_meet(folder):
 def test_knn__too_few_images_are_told_before_features_are_extracted(folder):
     write_jpegs(folder / 'data' / 'train', 4, side=32)
     write_jpegs(folder / 'data' / 'val', 2, side=32)
-    text = refused('python tools/benchmarks/knn.py configs/benchmarks/knn/swin-t.py teacher.pth '
+    text = refused('python tools/transfers/knn.py configs/benchmarks/knn/swin-t.py teacher.pth '
                    '--data-root data', folder, '`ks` has 200, and the bank has 4 images')
     assert 'features' not in text

@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 
 from tests import tiny
-from tests.benchmarks import classifiers, dense_sets
+from tests.transfers import classifiers, dense_sets
 
 from ..reference.official.files import moby
 from ..reference.official.swin import random_swin
@@ -34,7 +34,7 @@ class Harm:
 
 def dense(root: Path) -> Config:
     """A small Mask R-CNN that begins from a good file."""
-    from tests.benchmarks.test_coco import SWIN_T, small
+    from tests.transfers.test_coco import SWIN_T, small
     root.mkdir()
     good = moby(root / 'moby.pth', random_swin(**dense_sets.SWIN))
     return small(SWIN_T, dense_sets.make_sets(root), root, good)
@@ -98,9 +98,9 @@ def ended(tmp_path_factory) -> dict:
         teacher=['train.py', 'config.py', '--work-dir', 'd', '--teacher', 'evil.pth'],
         transfer=['train.py', 'imagenet.py', '--work-dir', 'e'],
         test=['test.py', 'imagenet.py', 'evil.pth', '--work-dir', 'f'],
-        knn=['benchmarks/knn.py', 'benchmarks/knn/swin-t', 'evil.pth', '--data-root', 'classes',
+        knn=['transfers/knn.py', 'benchmarks/knn/swin-t', 'evil.pth', '--data-root', 'classes',
              '--cfg-options', 'ks=[10]'],
-        retrieval=['benchmarks/retrieval.py', 'benchmarks/retrieval/swin-t_dino', 'evil.pth'],
+        retrieval=['transfers/retrieval.py', 'benchmarks/retrieval/swin-t_dino', 'evil.pth'],
         export=['convert/export_backbone.py', 'evil.pth', 'out.pth', '--to', 'mmpretrain'],
     )
     if importlib.util.find_spec('mmdet'):

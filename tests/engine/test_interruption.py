@@ -12,9 +12,9 @@ from mmengine.hooks import Hook
 from mmpretrain.registry import HOOKS
 
 from mimco_mm.checkpoints import read_checkpoint
-from mimco_mm.engine.signals import Interrupted
 from mimco_mm.errors import ConfigError
 from mimco_mm.options import EPOCHS_KEYS
+from mimco_mm.processes.signals import Interrupted
 from tests import tiny
 from tests.leaves import PARTS, differing, run_state
 

@@ -16,8 +16,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mimco_mm.checkpoints import read_checkpoint
 from mimco_mm.engine import sharding
-from mimco_mm.engine.stopping import TrainingStopped
 from mimco_mm.evaluation import leave_processes
+from mimco_mm.watch.stopping import TrainingStopped
 from tests import tiny
 from tests.leaves import leaves
 from tests.test_distributed import RecordLosses, free_port

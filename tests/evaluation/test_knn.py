@@ -1,4 +1,4 @@
-"""k-NN in chunks, in float16, for many k at once; over processes: tests/benchmarks/test_knn.py."""
+"""k-NN in chunks, in float16, for many k at once; over processes: tests/transfers/test_knn.py."""
 
 import math
 

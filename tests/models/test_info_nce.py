@@ -5,9 +5,9 @@ import torch
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mimco_mm.analysis import PeakMemory
 from mimco_mm.models import InfoNCELoss
 from mimco_mm.models.losses import info_nce_loss
+from mimco_mm.speed.memory import PeakMemory
 from tests.reference.algorithm1 import info_nce
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mimco_mm.analysis import RecordError, write_json
+from mimco_mm.records import RecordError, write_json
 from mimco_mm.study import ROWS, SIZES, TEACHER, Job, run_job
 from mimco_mm.study.running import job_identity
 

@@ -1,4 +1,4 @@
-"""tools/benchmarks/run.sh: one command plans, runs, resumes and reports all transfers."""
+"""tools/transfers/run.sh: one command plans, runs, resumes and reports all transfers."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from ..tiny import BACKBONE
 from .modules import load_tool
 
 ROOT = Path(__file__).parents[2]
-RUN = ROOT / 'tools/benchmarks/run.sh'
+RUN = ROOT / 'tools/transfers/run.sh'
 # judged by few images and no GPU
 KNN = ('--suite', 'knn', '--gpus', '1', '--cfg-options', 'knn.ks=[1,5]', 'queries.data_prefix=test',
        'num_workers=0', 'batch_size=4')
@@ -29,7 +29,7 @@ KNN = ('--suite', 'knn', '--gpus', '1', '--cfg-options', 'knn.ks=[1,5]', 'querie
 
 @pytest.fixture(scope='module')
 def run():
-    return load_tool('benchmarks/run.py')
+    return load_tool('transfers/run.py')
 
 
 def write_checkpoint(file: Path, seed: int = 0, **network) -> Path:

@@ -1,4 +1,4 @@
-"""tools/benchmarks/feeding.py on a few small JPEGs, and on a folder without one."""
+"""tools/speed/feeding.py on a few small JPEGs, and on a folder without one."""
 
 import json
 import os
@@ -19,7 +19,7 @@ def test_feeding__every_row_has_its_figures(tmp_path):
         coarse.resize((300, 240), Image.BICUBIC).save(tmp_path / f'{index}.jpg')
     options = ('--images', 4, '--batch-size', 2, '--rounds', 2, '--out',
                tmp_path / 'deep' / 'feeding.json')
-    tool = TOOLS / 'benchmarks' / 'feeding.py'
+    tool = TOOLS / 'speed' / 'feeding.py'
     done = subprocess.run([sys.executable, tool, tmp_path, *map(str, options)], text=True,
                           capture_output=True, env=dict(os.environ, OMP_NUM_THREADS='1'))
     assert done.returncode == 0, done.stderr
@@ -36,11 +36,11 @@ def test_feeding__every_row_has_its_figures(tmp_path):
 
 def test_feeding__folder_without_jpegs(tmp_path):
     (tmp_path / 'a.png').write_bytes(b'')
-    said = refusal('benchmarks/feeding.py', tmp_path)
+    said = refusal('speed/feeding.py', tmp_path)
     assert said.startswith('error: ') and '.jpg' in said and str(tmp_path) in said
 
 
 def test_numbers__below_one_are_refused(tmp_path, capsys):
     with pytest.raises(SystemExit):
-        call('benchmarks/feeding.py', tmp_path, '--rounds', 0)
+        call('speed/feeding.py', tmp_path, '--rounds', 0)
     assert '--rounds from 1 up' in capsys.readouterr().err

@@ -8,12 +8,12 @@ import pytest
 
 from tests.tools.modules import load_tool
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'benchmarks' / 'loss_memory.py'
+TOOL = Path(__file__).parents[2] / 'tools' / 'speed' / 'loss_memory.py'
 
 
 @pytest.fixture
 def tool():
-    return load_tool('benchmarks/loss_memory.py')
+    return load_tool('speed/loss_memory.py')
 
 
 def test_table__has_a_line_a_number_of_queries(tool, capsys):

@@ -1,4 +1,4 @@
-"""tools/benchmarks/make_dense_sets.py: valid sets, the same ones for the same seed."""
+"""tools/transfers/make_dense_sets.py: valid sets, the same ones for the same seed."""
 
 import json
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ..benchmarks import dense_sets
+from ..transfers import dense_sets
 from .modules import load_tool
 
 pytestmark = pytest.mark.maintained_only
@@ -70,7 +70,7 @@ def test_splits_share_no_photograph(data):
 
 
 def test_too_few_photographs(tmp_path):
-    make = load_tool('benchmarks/make_dense_sets.py')
+    make = load_tool('transfers/make_dense_sets.py')
     with pytest.raises(SystemExit, match='There are no images'):
         make.main([str(tmp_path), '--out', str(tmp_path / 'out')])
     (tmp_path / 'a.webp').touch()

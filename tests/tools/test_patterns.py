@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from . import analysis_tools
+from . import feature_tools
 from .modules import load_tool
 
 COUNT = 12
@@ -16,7 +16,7 @@ COUNT = 12
 
 @pytest.fixture(scope='module')
 def patterns():
-    return load_tool('analysis/patterns.py')
+    return load_tool('figures/patterns.py')
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def made(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         coarse = Image.fromarray(rng.integers(60, 256, (6, 6, 3), dtype=np.uint8))
         coarse.resize((32, 32), Image.BICUBIC).save(path)
-    checkpoints = analysis_tools.write_checkpoints(tmp_path)
+    checkpoints = feature_tools.write_checkpoints(tmp_path)
     return tmp_path, [*checkpoints, '--data', str(tmp_path / 'data'), '--num-workers', '0',
                       '--img-size', '32', '--neighbours', '8', '--context', '20', '--batch-size',
                       '5', '--out', str(tmp_path / 'new' / 'figure.png')]
@@ -40,7 +40,7 @@ def pixels_of(path) -> np.ndarray:
 
 def search_by_loops(built, paths: list, query: str, x: int, y: int) -> list:
     """(similarity, path, left, top) of the best patch of each other image, most similar first."""
-    maps = {path: analysis_tools.map_of(built, pixels_of(path)).double() for path in paths}
+    maps = {path: feature_tools.map_of(built, pixels_of(path)).double() for path in paths}
     wanted, found = maps[query][:, y // 8, x // 8], []
     for path in paths:
         if path != query:
@@ -56,9 +56,9 @@ def test_patterns__land_under_work_dirs(made, patterns, monkeypatch, capsys):
     before = set(folder.iterdir())
     patterns.main([*arguments[:-2], '--num-queries', '1'])  # without --out
     assert set(folder.iterdir()) - before == {folder / 'work_dirs'}
-    assert 'The picture is work_dirs/analysis/patterns.png' in capsys.readouterr().out
+    assert 'The picture is work_dirs/figures/patterns.png' in capsys.readouterr().out
     for name in ('patterns.png', 'patterns.json'):
-        assert (folder / 'work_dirs' / 'analysis' / name).is_file()
+        assert (folder / 'work_dirs' / 'figures' / name).is_file()
 
 
 def test_patterns__hits_equal_single_images(made, patterns, capsys):
@@ -76,7 +76,7 @@ def test_patterns__hits_equal_single_images(made, patterns, capsys):
     assert [(q['path'], q['x'], q['y']) for q in written['queries']] == [q[:3] for q in queries]
     for title, family in (('A Swin', 'swin'), ('A ViT', 'vit')):
         model = written['models'][title]
-        built = analysis_tools.network(folder, family)
+        built = feature_tools.network(folder, family)
         for (path, x, y, box), found in zip(queries, model['patterns']):
             assert found['query'] == box
             expected = search_by_loops(built, paths, path, x, y)[:8]
@@ -93,12 +93,12 @@ def test_patterns__hits_equal_single_images(made, patterns, capsys):
 
 def test_patterns__drawn_pixels_are_those_that_the_network_saw(made, patterns, monkeypatch):
     """The tiles of the figure, against the images of the JSON's hits."""
-    import mimco_mm.analysis as analysis
+    from mimco_mm import figures
     folder, arguments = made
     drawn = {}
-    monkeypatch.setattr(analysis, 'plot_patterns', lambda mosaics, queries: drawn.update(
+    monkeypatch.setattr(figures, 'plot_patterns', lambda mosaics, queries: drawn.update(
         mosaics) or plot(mosaics, queries))
-    plot = analysis.patterns.plot_patterns
+    plot = figures.patterns.plot_patterns
     patterns.main([*arguments, '--queries', '00.png:12,20'])
     written = json.loads((folder / 'new' / 'figure.json').read_text())
     for title, (whole, ) in drawn.items():

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.maintained_only
 
 
 def predict(*args: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, ROOT / 'tools/benchmarks/predict.py', *args], text=True,
+    return subprocess.run([sys.executable, ROOT / 'tools/speed/predict.py', *args], text=True,
                           capture_output=True, timeout=300)
 
 

@@ -19,7 +19,7 @@ from tests.reference import retrieval as reference
 from tests.tools.modules import load_tool
 
 ROOT = Path(__file__).parents[2]
-TOOLS, CONFIGS = ROOT / 'tools' / 'benchmarks', ROOT / 'configs' / 'benchmarks' / 'retrieval'
+TOOLS, CONFIGS = ROOT / 'tools' / 'transfers', ROOT / 'configs' / 'benchmarks' / 'retrieval'
 ARCH = dict(embed_dims=8, depths=[1, 2], num_heads=[1, 2])
 
 
@@ -76,7 +76,7 @@ def small(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope='module')
 def tool():
-    return load_tool('benchmarks/retrieval.py')
+    return load_tool('transfers/retrieval.py')
 
 
 # The command
@@ -113,7 +113,7 @@ def test_retrieval__scores_are_those_of_features_and_plain_loops(small, tmp_path
         ['sha256sum', str(small / 'swin.pth')], capture_output=True, text=True).stdout
     assert written['config']['crop_queries'] is True
     assert written['config']['sets']['roxford5k'] == dict(img_size=224, scales=[1])
-    assert 'tools/benchmarks/retrieval.py' in written['command'] and '--cfg-options' in written[
+    assert 'tools/transfers/retrieval.py' in written['command'] and '--cfg-options' in written[
         'command']
 
 

@@ -9,18 +9,18 @@ import pytest
 import torch
 from PIL import Image
 
-from mimco_mm.analysis.preview import in_words, mean_similarity
-from mimco_mm.engine.inspection import load_run, patch_similarity
 from mimco_mm.engine.training_images import build_preprocessor, first_batch
+from mimco_mm.figures.inspection import load_run, patch_similarity
+from mimco_mm.figures.preview import in_words, mean_similarity
 from tests import tiny
-from tests.analysis import suites
+from tests.tables import suites
 from tests.tools.modules import load_tool
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis'
+TOOLS = Path(__file__).parents[2] / 'tools' / 'figures'
 
 
 def main(name: str, *arguments: object) -> None:
-    load_tool(f'analysis/{name}.py').main([str(argument) for argument in arguments])
+    load_tool(f'figures/{name}.py').main([str(argument) for argument in arguments])
 
 
 def error(capsys, name: str, *arguments: object) -> str:
@@ -88,8 +88,8 @@ def test_pictures__land_under_work_dirs(make, tmp_path, monkeypatch, capfd):
     subprocess.run([sys.executable, TOOLS / 'efficiency.py'], check=True, timeout=300)
     said = capfd.readouterr().out
     for name in ('preview', 'efficiency'):
-        assert f'The picture is work_dirs/analysis/{name}.png\n' in said
-        assert (folder / 'work_dirs' / 'analysis' / f'{name}.png').is_file()
+        assert f'The picture is work_dirs/figures/{name}.png\n' in said
+        assert (folder / 'work_dirs' / 'figures' / f'{name}.png').is_file()
     assert [path.name for path in folder.iterdir()] == ['work_dirs']
 
 

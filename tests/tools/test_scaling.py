@@ -1,4 +1,4 @@
-"""tools/benchmarks/scaling.py counts what the arithmetic says that two processes send."""
+"""tools/speed/scaling.py counts what the arithmetic says that two processes send."""
 
 import os
 import re
@@ -16,7 +16,7 @@ BATCH = 4
 
 def test_bytes__are_those_of_gradients_keys_and_statistics():
     result = subprocess.run(
-        [sys.executable, str(ROOT / 'tools/benchmarks/scaling.py'), str(CONFIG), '--batch-size',
+        [sys.executable, str(ROOT / 'tools/speed/scaling.py'), str(CONFIG), '--batch-size',
          str(BATCH), '--repeats', '1'], capture_output=True, text=True, timeout=300,
         env={**os.environ, 'CUDA_VISIBLE_DEVICES': ''})
     assert result.returncode == 0, result.stderr[-4000:]

@@ -10,7 +10,7 @@ import pytest
 
 from tests import tiny
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'benchmarks' / 'study_finetuning.py'
+TOOL = Path(__file__).parents[2] / 'tools' / 'study_finetuning.py'
 
 
 @pytest.fixture

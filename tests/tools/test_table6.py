@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.analysis import suites
+from tests.tables import suites
 from tests.tools.modules import load_tool
 
 ROOT = Path(__file__).parents[2]
-TABLE6 = ROOT / 'tools' / 'benchmarks' / 'table6.py'
+TABLE6 = ROOT / 'tools' / 'transfers' / 'table6.py'
 
 
 @pytest.fixture
 def tool():
-    return load_tool('benchmarks/table6.py')
+    return load_tool('transfers/table6.py')
 
 
 @pytest.fixture

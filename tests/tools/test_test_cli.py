@@ -10,8 +10,8 @@ from mmengine.config import Config
 
 from mimco_mm.errors import ConfigError
 from mimco_mm.launching.testing import CheckpointTest, requested_test
-from tests.benchmarks import classifiers as small
 from tests.tools.modules import load_tool
+from tests.transfers import classifiers as small
 
 
 @pytest.fixture(scope='module')

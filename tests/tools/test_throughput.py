@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mimco_mm.engine.step import TrainingStep
+from mimco_mm.speed.step import TrainingStep
 
 from ..tiny import CONFIGS, write_images
 from .modules import load_tool
@@ -38,7 +38,7 @@ def test_step__moves_the_weights(tmp_path, name, faster):
 
 
 def test_tool__writes_rows_and_shares(tmp_path, capsys):
-    tool = load_tool('benchmarks/throughput.py')
+    tool = load_tool('speed/throughput.py')
     images = write_images(tmp_path, 2, side=64)
     tool.main(['vit-s', '--batch-size', '2', '--repeats', '1', '--device', 'cpu',
                '--images', str(images), '--out', str(tmp_path / 'out.json')])
@@ -59,5 +59,5 @@ def test_tool__writes_rows_and_shares(tmp_path, capsys):
 @pytest.mark.parametrize('options', [['--batch-size', '1'], ['--repeats', '0']])
 def test_tool__says_what_it_needs(options, capsys):
     with pytest.raises(SystemExit):
-        load_tool('benchmarks/throughput.py').main(options)
+        load_tool('speed/throughput.py').main(options)
     assert 'expected --batch-size from 2 up' in capsys.readouterr().err

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 
-from mimco_mm.engine.signals import Interrupted
+from mimco_mm.processes.signals import Interrupted
 from mimco_mm.transfers.running import run_logged
 
 # says that it has begun, and some time after a SIGINT that it has saved

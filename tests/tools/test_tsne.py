@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mimco_mm.analysis import embed
-from tests.benchmarks import classifiers as small
+from mimco_mm.figures.tsne import embed
+from tests.transfers import classifiers as small
 
-from . import analysis_tools
+from . import feature_tools
 from .modules import load_tool
 
 CLASSES = ('n01', 'n02', 'n03')
@@ -18,14 +18,14 @@ CLASSES = ('n01', 'n02', 'n03')
 
 @pytest.fixture(scope='module')
 def tsne():
-    return load_tool('analysis/tsne.py')
+    return load_tool('figures/tsne.py')
 
 
 @pytest.fixture
 def made(tmp_path):
     """Folder of data/val/CLASS, of checkpoints, and the arguments that suit them."""
     small.write_images(tmp_path / 'data', 8, CLASSES, ['val'])
-    checkpoints = analysis_tools.write_checkpoints(tmp_path)
+    checkpoints = feature_tools.write_checkpoints(tmp_path)
     return tmp_path, [*checkpoints, '--data', str(tmp_path / 'data' / 'val'), '--num-workers', '0',
                       '--num-classes', '3', '--k', '3', '--perplexity', '5', '--batch-size', '7',
                       '--out', str(tmp_path / 'new' / 'figure.png')]
@@ -51,8 +51,8 @@ def test_tsne__numbers_equal_single_images(made, tsne, capsys):
              if path not in written['broken']]
     labels = np.repeat(range(3), [8, 7, 8])
     for title, family in (('A Swin', 'swin'), ('A ViT', 'vit')):
-        built = analysis_tools.network(folder, family)
-        features = np.stack([analysis_tools.map_of(built, pixels_of(path)).mean((1, 2)).numpy()
+        built = feature_tools.network(folder, family)
+        features = np.stack([feature_tools.map_of(built, pixels_of(path)).mean((1, 2)).numpy()
                              for path in paths])
         expected, found = embed(features, labels, 3, 5, seed=4), written['models'][title]
         assert found['knn_accuracy'] == pytest.approx(expected.knn)
@@ -78,9 +78,9 @@ def test_tsne__by_default_fits_few_images_and_lands_under_work_dirs(made, tsne, 
     printed = capsys.readouterr().out
     assert '12 images of 3 classes, 4 to 4 of each: k 3, perplexity 3\n' in printed
     assert '3-NN, %' in printed
-    assert 'The picture is work_dirs/analysis/tsne.png' in printed
+    assert 'The picture is work_dirs/figures/tsne.png' in printed
     assert set(folder.iterdir()) - before == {folder / 'work_dirs'}
-    written = json.loads((folder / 'work_dirs' / 'analysis' / 'tsne.json').read_text())
+    written = json.loads((folder / 'work_dirs' / 'figures' / 'tsne.json').read_text())
     assert (written['settings']['k'], written['settings']['perplexity']) == (3, 3)
 
 
@@ -137,6 +137,6 @@ def test_tsne__missing_checkpoint_is_named(made, tsne):
 
 @pytest.mark.parametrize('name', ['tsne', 'patterns'])
 def test_help__is_there_before_anything_heavy(name):
-    text, heavy = analysis_tools.imports_of_help(name)
+    text, heavy = feature_tools.imports_of_help(name)
     assert '[TITLE=]CHECKPOINT' in text and '--heads TITLE=N' in text
     assert heavy == '[]'

@@ -8,9 +8,9 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmpretrain.registry import HOOKS
 
 from ...checkpoints import write_text
-from ..agreement import StopAgreement
-from ..resumable_loop import ResumableEpochLoop
-from ..signals import Interrupted, listener, name
+from ...processes.agreement import StopAgreement
+from ...processes.signals import Interrupted, listener, name
+from ..resuming import ResumableEpochLoop
 
 
 @HOOKS.register_module()

@@ -4,7 +4,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmpretrain.registry import HOOKS
 
-from ..rank_state import rank_states, restore
+from ..resuming import rank_states, restore
 
 
 @HOOKS.register_module()

@@ -7,8 +7,8 @@ from mmengine.hooks import Hook
 from mmpretrain.registry import HOOKS
 
 from ...errors import ConfigError
-from ..process_end import end, is_launched, leave_to_launcher, log
-from ..rank_reports import ELSEWHERE, READING, STEPPING, RankReports
+from ...processes.process_end import end, is_launched, leave_to_launcher, log
+from ...processes.rank_reports import ELSEWHERE, READING, STEPPING, RankReports
 
 
 @HOOKS.register_module()

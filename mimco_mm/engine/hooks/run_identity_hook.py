@@ -6,9 +6,16 @@ from mmengine.hooks import Hook
 from mmpretrain.registry import HOOKS
 
 from ...errors import ConfigError, DataError
-from ..identity import Difference, covers, differences, identity_of
-from ..matching import misfits, shortened
-from ..rescheduling import changed_settings, reschedule
+from ..resuming import (
+    Difference,
+    changed_settings,
+    covers,
+    differences,
+    identity_of,
+    misfits,
+    reschedule,
+    shortened,
+)
 
 SHOWN = 20  # differences that an error tells
 ELSE = ('begin anew in another --work-dir, or from its weights: --work-dir NEW --cfg-options '
