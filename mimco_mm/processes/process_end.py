@@ -2,6 +2,7 @@
 
 import json
 import logging
+import multiprocessing
 import os
 import sys
 import time
@@ -56,6 +57,8 @@ def end(code: int) -> NoReturn:
     """End the process at once: other ranks may wait for it, and threads for them."""
     for act in last_acts:
         act()
+    for worker in multiprocessing.active_children():  # of data, which may hang and hear nothing
+        worker.kill()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

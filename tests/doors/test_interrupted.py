@@ -128,7 +128,8 @@ def test_interrupt__by_a_terminal_is_told_in_one_line(start, tmp_path):
 
 def test_second_signal__ends_at_once(start, tmp_path):
     started = start(1, '--workers 1').come_to(r'Epoch\(train\)')
-    os.kill(started.children()[0], signal.SIGSTOP)
+    worker, = started.children()
+    os.kill(worker, signal.SIGSTOP)
     started.stand_still()  # its batches are used up, so that the next step never comes
     os.kill(started.pid, signal.SIGTERM)
     started.come_to('SIGTERM: ending in order')
@@ -137,6 +138,7 @@ def test_second_signal__ends_at_once(start, tmp_path):
     os.kill(started.pid, signal.SIGTERM)
     assert started.process.wait(timeout=15) == 128 + signal.SIGTERM
     assert started.last.startswith('Interrupted by SIGTERM. --resume goes on from the last')
+    assert all_gone([worker], 10)
     assert not list((tmp_path / 'run').glob('*.lock')) + list((tmp_path / 'run').glob('iter_*'))
 
 
