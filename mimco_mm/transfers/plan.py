@@ -134,7 +134,7 @@ def _frozen(root: Path, folder: Path, config: Path, cfg: Config, checkpoint: str
         gpus = min(gpus, int(os.environ.get('GPUS_PER_NODE', 8)))
         job = ['srun', f'--partition={machines.slurm}', f'--job-name={folder.name}', '--ntasks=1',
                f'--gres=gpu:{gpus}', f'--cpus-per-task={8 * gpus}']
-    return [*job, sys.executable, str(root / 'tools/benchmarks' / tool), str(config), checkpoint,
+    return [*job, sys.executable, str(root / 'tools/transfers' / tool), str(config), checkpoint,
             '--gpus', str(gpus), '--out', str(folder / 'results.json'),
             *(['--data-root', moved] if moved else []),
             *(['--cfg-options', *as_texts(options)] if options else [])]

@@ -14,6 +14,7 @@ from mmpretrain.registry import DATASETS, HOOKS, MODELS, OPTIM_WRAPPERS, TRANSFO
 import mimco_mm.engine
 import mimco_mm.models  # noqa: F401  what is registered
 
+from ..test_architecture import FLOORS
 from .support import ROOT
 
 DEFAULT_CONFIG = 'configs/pretrain/mimco_swin-t.py'
@@ -146,10 +147,24 @@ def test_readme__is_short():
     assert len((ROOT / 'README.md').read_text().splitlines()) <= 180
 
 
-@pytest.mark.parametrize('name', [
-    'docs/data.md', 'docs/faq.md', 'docs/paper_map.md', 'docs/open_questions.md', 'docs/speed.md',
-    'docs/tables.md', 'README.md'])
-def test_documents__name_files_that_are_there(name):
-    text = (ROOT / name).read_text()
-    paths = re.findall(r'(?<![\w/.])(?:configs|docs|mimco_mm|tests|tools)/[\w/.-]*\.\w+', text)
+@pytest.mark.parametrize('document', DOCUMENTS, ids=lambda path: path.name)
+def test_documents__name_files_that_are_there(document):
+    paths = re.findall(r'(?<![\w/.])(?:configs|docs|mimco_mm|tests|tools)/[\w/.-]*\.\w+',
+                       document.read_text())
     assert [path for path in paths if not Path(ROOT, path).is_file()] == []
+
+
+def test_readme__lists_every_page():
+    index = (ROOT / 'README.md').read_text().partition('## Documents\n')[2].partition('\n## ')[0]
+    pages = {document.relative_to(ROOT).as_posix() for document in DOCUMENTS[1:]}
+    assert set(re.findall(r'\]\((docs/\w+\.md)\)', index)) == pages
+
+
+def test_architecture__names_every_room_on_the_page_and_in_its_drawing():
+    rooms = {room for floor in FLOORS for room in floor}
+    page = (ROOT / 'docs' / 'architecture.md').read_text()
+    assert {token for row in rows('architecture.md', 'begin with') for token in tokens(row[0])
+            } == rooms
+    drawing, = re.findall(r'\]\((figures/\w+\.svg)\)', page)
+    drawn = re.findall(r'>([^<]+)</text>', (ROOT / 'docs' / drawing).read_text())
+    assert {name for text in drawn for name in text.split(' · ')} >= rooms

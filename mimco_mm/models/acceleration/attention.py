@@ -35,7 +35,7 @@ class FastWindowMSA(WindowMSA):
     """mmpretrain's attention in windows, with one bias for positions and shifted windows.
 
     On an accelerator it runs in torch's fused attention, which never writes the attention matrix;
-    on a CPU the plain products are faster (docs/speed.md). A network that is frozen for good, in
+    on a CPU the plain products are faster (docs/log.md). A network that is frozen for good, in
     eval mode and without gradients, computes its biases once.
     """
 

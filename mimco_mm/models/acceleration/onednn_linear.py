@@ -11,7 +11,11 @@ from torch.autograd.function import once_differentiable
 
 @lru_cache
 def onednn_is_faster() -> bool:
-    """Whether this CPU has AVX-512 that torch's BLAS leaves unused: MKL does on others' CPUs."""
+    """Whether this CPU has AVX-512 that torch's BLAS leaves unused: MKL does on others' CPUs.
+
+    No timing decides: its chance would, where both are alike, and a resumed run, a second rank or
+    the same command again would round in another way (docs/log.md).
+    """
     cpuinfo = Path('/proc/cpuinfo')
     return (torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()
             and hasattr(torch.ops.mkldnn, '_linear_pointwise')
