@@ -5,17 +5,18 @@ from .collation import collate_coded, collate_decoded
 from .ground_truth import GroundTruth, GroundTruthError, load_ground_truth
 from .image_files import SUFFIXES, ImageFiles, centre_crop, image_loader, is_hidden
 from .image_folder import ImageFolder
+from .imagenet_validation import validation_classes
 from .images_in_memory import ImagesInMemory
 from .labelled_images import LabelledImages
 from .listing import count_images, find_images, list_images
 from .resilient_dataset import ResilientDataset
 from .revisited import RevisitedImages, load_revisited
-from .storage import LmdbFolderBackend, TarBackend
+from .storage import SCHEMES, TRAINING, LmdbFolderBackend, TarBackend, address_of
 from .transforms import *  # noqa: F403
 
-__all__ = ['SUFFIXES', 'GroundTruth', 'GroundTruthError', 'ImageFiles', 'ImageFolder',
-           'ImagesInMemory', 'LabelError', 'LabelledImages', 'LmdbFolderBackend',
-           'ResilientDataset', 'RevisitedImages', 'Streams', 'TarBackend', 'centre_crop',
-           'check_same_classes', 'collate_coded', 'collate_decoded', 'count_images',
+__all__ = ['SCHEMES', 'SUFFIXES', 'TRAINING', 'GroundTruth', 'GroundTruthError', 'ImageFiles',
+           'ImageFolder', 'ImagesInMemory', 'LabelError', 'LabelledImages', 'LmdbFolderBackend',
+           'ResilientDataset', 'RevisitedImages', 'Streams', 'TarBackend', 'address_of',
+           'centre_crop', 'check_same_classes', 'collate_coded', 'collate_decoded', 'count_images',
            'find_images', 'image_loader', 'image_seeds', 'is_hidden', 'list_images',
-           'load_ground_truth', 'load_revisited', 'sample_classes']
+           'load_ground_truth', 'load_revisited', 'sample_classes', 'validation_classes']

@@ -1,6 +1,6 @@
 import hashlib
 import logging
-from typing import List, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from mmengine.logging import print_log
 from mmpretrain.datasets import CustomDataset
@@ -8,6 +8,7 @@ from mmpretrain.registry import DATASETS
 
 from ..names import printable
 from .image_files import SUFFIXES
+from .imagenet_validation import validation_classes
 from .listing import Ignored, list_images, no_images
 
 SHOWN = 5  # class folders that a warning names
@@ -18,7 +19,9 @@ class ImageFolder(CustomDataset):
     """mmpretrain's CustomDataset, with the images that ``list_images`` finds.
 
     The stock one takes fewer endings, hidden folders for classes, and says nothing of what it
-    leaves out. The order of images and classes is its own.
+    leaves out. The order of images and classes is its own. ImageNet's validation images, which come
+    without folders, have the classes of the list that lies beside them or above
+    (``validation_classes``).
 
     Attributes:
         ignored: what the listing has left out (``Ignored``); None with ``ann_file``, a list.
@@ -48,31 +51,42 @@ class ImageFolder(CustomDataset):
 
     def _find_samples(self) -> Union[List[str], List[Tuple[str, int]]]:
         """Names of the images in ``img_prefix``, with labels if folders are classes."""
-        names, classes, self.ignored = list_images(self.img_prefix, self.extensions)
-        if self.with_label:
-            inside = [name for name in names if '/' in name]
-            if len(inside) < len(names):
-                self.ignored.others['images beside the class folders'] = len(names) - len(inside)
+        names, folders, self.ignored = list_images(self.img_prefix, self.extensions)
+        if not self.with_label:
+            return names
+        listed = None if folders else validation_classes(self.img_prefix)
+        if listed:
+            stems = {name: name.rpartition('.')[0] for name in names}
+            classes = {name: listed.names[stem] for name, stem in stems.items()
+                       if stem in listed.names}
+            folders = sorted(set(listed.names.values()))
+            left_out = f'images without a class in {listed.source.name}'
+        else:
             # class by class: 'a-b/1.png' would come before 'a/1.png'
-            names = sorted(inside, key=lambda name: name.partition('/')[::2])
-        if not names:
+            classes = {name: name.partition('/')[0]
+                       for name in sorted(names, key=lambda name: name.partition('/')[::2])
+                       if '/' in name}
+            left_out = 'images beside the class folders'
+        if len(classes) < len(names):
+            self.ignored.others[left_out] = len(names) - len(classes)
+        if not classes:
             raise no_images(self.img_prefix, f'ignored: {self.ignored}', self.extensions)
-        return self._labelled(names, classes) if self.with_label else names
+        return self._labelled(classes, folders)
 
-    def _labelled(self, names: List[str], classes: List[str]) -> List[Tuple[str, int]]:
+    def _labelled(self, found: Dict[str, str], classes: List[str]) -> List[Tuple[str, int]]:
+        """(name, label) of each of ``found``, name -> class."""
         if self.CLASSES is None:
             self._metainfo['classes'] = tuple(classes)
         elif len(self.CLASSES) != len(classes):
             raise ValueError(f'there are {len(classes)} folders under {self.img_prefix}, and '
                              f'{len(self.CLASSES)} classes are named (`metainfo` or `classes`)')
         self.folder_to_idx = {name: label for label, name in enumerate(classes)}
-        found = [name.partition('/')[0] for name in names]
-        empty = sorted(set(classes) - set(found))
+        empty = sorted(set(classes) - set(found.values()))
         if empty:
             self.warn(f'{len(empty)} of the {len(classes)} class folders in {self.img_prefix} '
                       f'have no images: {printable(", ".join(empty[:SHOWN]))}'
                       f'{" ..." * (len(empty) > SHOWN)}.')
-        return [(name, self.folder_to_idx[folder]) for name, folder in zip(names, found)]
+        return [(name, self.folder_to_idx[folder]) for name, folder in found.items()]
 
     @staticmethod
     def warn(message: str) -> None:

@@ -3,6 +3,7 @@ from mmpretrain.registry import DATASETS
 from ..names import printable
 from .class_names import LabelError
 from .image_folder import ImageFolder
+from .imagenet_validation import DEVKIT, SOLUTION
 from .transforms import BrokenImageError
 
 
@@ -46,7 +47,8 @@ class LabelledImages(ImageFolder):
                     f'labels from 0 up and images under {self.img_prefix} {keys}')
         folders = 'one folder of images for each class' if self.with_label else 'images'
         return (f'Expected {folders} under {self.img_prefix}, or `ann_file`, a list of lines '
-                f'`IMAGE LABEL` {keys}')
+                f'`IMAGE LABEL` {keys}, or, for the validation images of ImageNet, {SOLUTION} or '
+                f'{DEVKIT} beside them')
 
     def prepare_data(self, index: int) -> dict:
         try:

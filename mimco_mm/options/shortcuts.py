@@ -7,13 +7,13 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 from mmengine import fileio
 from mmengine.config import Config, ConfigDict
 
+from ..datasets import SCHEMES, TRAINING, address_of
 from ..errors import ConfigError
 
 # What --epochs sets of a schedule, which counts in them.
 SPANS = ('begin', 'end', 'T_max', 'warmup', 'milestones')
 EPOCHS_KEYS = ('train_cfg.max_epochs', *(f'param_scheduler*.{key}' for key in SPANS))
-# A folder that holds these holds a part to train on, and others to test on.
-TRAINING, TESTING = 'train', ('val', 'test')
+TESTING = ('val', 'test')  # a folder that holds these beside train/ holds a part to train on
 
 
 def apply_shortcuts(cfg: Config, values: Dict[str, Any]) -> None:
@@ -32,16 +32,12 @@ def apply_shortcuts(cfg: Config, values: Dict[str, Any]) -> None:
 
 
 def set_data(cfg: Config, source: str) -> None:
-    """Images to train on: a folder of them, at any depth, ``tar://FOLDER`` or ``lmdb://FOLDER``.
+    """Images to train on: a folder of them, at any depth, a tar, ``tar://`` or ``lmdb://FOLDER``.
 
     Of a folder that holds train/ beside val/ or test/, and of one in whose train/ the shards or the
     database lie, pre-training takes train/.
     """
-    scheme, is_address, _ = source.partition('://')
-    if not source or (is_address and scheme not in ('tar', 'lmdb')):
-        raise ConfigError('--data expects a folder, tar://FOLDER or lmdb://FOLDER, got '
-                          f'{source!r}.')
-    source = os.path.expanduser(source).rstrip('/') or '/'
+    source = images_at('--data', source)
     found = False
     for part in ('train', 'val', 'test'):
         dataset = innermost_dataset(cfg.get(f'{part}_dataloader'))
@@ -55,6 +51,19 @@ def set_data(cfg: Config, source: str) -> None:
             dataset.data_root = source
     if not found:
         raise unfit(cfg, '--data', 'it reads no images from a folder')
+
+
+def images_at(option: str, source: str) -> str:
+    """The address of what an option names.
+
+    Raises:
+        DataError: an archive that cannot be read in any order.
+    """
+    scheme, is_address, _ = source.partition('://')
+    if not source or (is_address and scheme not in SCHEMES):
+        raise ConfigError(f'{option} expects a folder, a tar, tar://FOLDER or lmdb://FOLDER, got '
+                          f'{source!r}.')
+    return address_of(os.path.expanduser(source).rstrip('/') or '/')
 
 
 def training_part(source: str) -> str:
@@ -203,7 +212,7 @@ def set_knn(cfg: Config, folder: str) -> None:
     if not hooks:
         raise unfit(cfg, '--knn', 'it has no KNNHook in `custom_hooks`')
     for hook in hooks:
-        hook.data_root = folder
+        hook.data_root = images_at('--knn', folder)
 
 
 def set_timeout(cfg: Config, minutes: float) -> None:

@@ -8,7 +8,14 @@ from mmengine.model import is_model_wrapper
 from mmpretrain.registry import HOOKS
 from torch import nn
 
-from ..datasets import LabelledImages, check_same_classes, count_images, image_loader, is_hidden
+from ..datasets import (
+    LabelledImages,
+    check_same_classes,
+    count_images,
+    image_loader,
+    is_hidden,
+    validation_classes,
+)
 from ..errors import ConfigError
 from ..evaluation import knn_accuracies, own_size, readable_features
 from ..names import printable
@@ -76,7 +83,7 @@ class KNNHook(Hook):
         self.num_workers = num_workers
         self.parts: List[Part] = []  # the bank and the queries
         for part, _ in self.sizes if data_root is not None else ():
-            if not _has_folders(f'{data_root}/{part}'):
+            if not _has_classes(f'{data_root}/{part}'):
                 raise ConfigError(
                     f'k-NN needs images in {data_root}/{part}/CLASS, and there is no such '
                     'folder. Name the folder that holds both with `--knn`, others than train and '
@@ -184,9 +191,10 @@ def _unwrapped(model: nn.Module) -> nn.Module:
     return model.module if is_model_wrapper(model) else model
 
 
-def _has_folders(path: str) -> bool:
+def _has_classes(path: str) -> bool:
     try:
         folders = fileio.list_dir_or_file(path, list_file=False)
-        return any(not is_hidden(folder) for folder in folders)
+        return (any(not is_hidden(folder) for folder in folders)
+                or bool(count_images(path, 1) and validation_classes(path)))
     except (FileNotFoundError, NotADirectoryError):
         return False

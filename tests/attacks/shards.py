@@ -14,7 +14,7 @@ import numpy as np
 
 from mimco_mm.datasets.listing import Ignored
 from mimco_mm.datasets.storage.tar_index import write_index
-from mimco_mm.datasets.storage.tar_scan import find_shards, scan_shard
+from mimco_mm.datasets.storage.tar_scan import scan_shards
 
 from .jpegs import photograph, saved
 
@@ -33,7 +33,7 @@ def write_tar(path: Path, members: dict[str, object]) -> None:
 def index(folder: Path) -> str:
     """Index the shards, and say what that leaves out."""
     ignored = Ignored()
-    write_index(folder, ((shard, scan_shard(shard, ignored)) for shard in find_shards(folder)))
+    write_index(folder, scan_shards(folder, ignored))
     return f'indexing ignored: {ignored}'
 
 

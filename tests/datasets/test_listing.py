@@ -23,8 +23,9 @@ from mimco_mm.datasets import (
 )
 from mimco_mm.datasets.listing import CLOSED, HIDDEN, LINK, LOOP, SPECIAL, Ignored
 from mimco_mm.datasets.storage import packing
+from mimco_mm.datasets.storage.sources import FolderSource
 from mimco_mm.datasets.storage.tar_index import write_index
-from mimco_mm.datasets.storage.tar_scan import find_shards, scan_shard
+from mimco_mm.datasets.storage.tar_scan import Part, scan_shards
 from mimco_mm.evaluation import labelled_folder
 from mimco_mm.study import write_subset
 
@@ -96,14 +97,16 @@ def test_images_of_a_pack__hidden_ones_of_an_older_pack_do_not_count(folder, tmp
     out = tmp_path / 'pack'
     out.mkdir()
     if scheme == 'lmdb':
-        assert list(packing.write_lmdb(folder, names, out)) == names
+        older = FolderSource(folder)
+        older.names = names
+        assert list(packing.write_lmdb(older, out)) == names
     else:
         with tarfile.open(out / '0.tar', 'w') as shard:
             for name in names:
                 shard.add(folder / WANTED[0], name)
         with tarfile.open(out / '0.tar') as shard:
             members = [(one.name, one.offset_data, one.size) for one in shard]
-        write_index(out, [(out / '0.tar', members)])
+        write_index(out, [Part(out / '0.tar', members, 0)])
     dataset = build('LabelledImages', data_root=f'{scheme}://{out}')
     assert paths(dataset) == [f'{scheme}://{out}/{name}' for name in WANTED]
     assert dataset.metainfo['classes'] == ('a', 'b') and dataset.ignored.others == {HIDDEN: 3}
@@ -253,6 +256,6 @@ def test_one_label_for_all__is_said_and_refused_in_training(four, tmp_path, logg
 def test_shards__of_macos_shadow_files_are_none(four, tmp_path):
     out = tmp_path / 'out'
     out.mkdir()
-    list(packing.write_shards(four, FOUR, [1] * 4, out, 10**6))
+    list(packing.write_shards(FolderSource(four), out, 10**6))
     (out / '._000000.tar').write_bytes(b'\0\5\26\7')
-    assert write_index(out, ((shard, scan_shard(shard)) for shard in find_shards(out))) == 4
+    assert write_index(out, scan_shards(out)) == 4

@@ -24,8 +24,9 @@ from mimco_mm.datasets.storage import (
     packing,
     tar_backend,
 )
+from mimco_mm.datasets.storage.sources import FolderSource
 from mimco_mm.datasets.storage.tar_index import write_index
-from mimco_mm.datasets.storage.tar_scan import TO_FOLDER, find_shards, scan_shard
+from mimco_mm.datasets.storage.tar_scan import TO_FOLDER, find_shards, scan_shards
 from mimco_mm.evaluation import labelled_folder
 from tests import tiny
 
@@ -37,19 +38,21 @@ PIPELINE = [dict(type='LoadRGBImage'), dict(type='RandomResizedCrop', scale=16),
 def pack(source: Path, out: Path, scheme: str, shard_bytes: int = 500) -> str:
     """Pack a folder, and return its URI."""
     out.mkdir(parents=True, exist_ok=True)
-    names = sorted(path.relative_to(source).as_posix() for path in source.rglob('*.*')
-                   if path.is_file())
+    images = FolderSource(source)
     if scheme == 'lmdb':
-        assert list(packing.write_lmdb(source, names, out)) == names
+        assert list(packing.write_lmdb(images, out)) == images.names
     else:
-        sizes = [(source / name).stat().st_size for name in names]
-        assert list(packing.write_shards(source, names, sizes, out, shard_bytes)) == names
+        assert list(packing.write_shards(images, out, shard_bytes)) == images.names
         index(out)
     return f'{scheme}://{out}'
 
 
 def index(folder: Path) -> int:
-    return write_index(folder, ((shard, scan_shard(shard)) for shard in find_shards(folder)))
+    return write_index(folder, scan_shards(folder))
+
+
+def scanned(folder: Path, ignored: Ignored | None = None) -> list:
+    return [member for part in scan_shards(folder, ignored) for member in part.members]
 
 
 def write_tar(path: Path, **members: bytes) -> Path:
@@ -216,7 +219,7 @@ def test_tar__reads_what_webdataset_has_written(folder, tmp_path):
 
 def test_index__names_may_start_with_a_dot_and_other_members_are_left_out(tmp_path):
     write_tar(tmp_path / 'a.tar', **{'./x/a.JPEG': b'1', './x/a.json': b'{}', 'README': b'-'})
-    assert scan_shard(tmp_path / 'a.tar') == [('x/a.JPEG', 512, 1)]
+    assert scanned(tmp_path) == [('x/a.JPEG', 512, 1)]
 
 
 def write_links(path: Path, files: dict, links: dict, kind: bytes = tarfile.SYMTYPE) -> Path:
@@ -238,7 +241,7 @@ def write_links(path: Path, files: dict, links: dict, kind: bytes = tarfile.SYMT
 def test_index__links_are_what_they_name(tmp_path, kind, links):
     write_links(tmp_path / 'a.tar', {'x/a.jpg': b'1', 'blobs/1': b'22'}, links, kind)
     ignored = Ignored()
-    assert write_index(tmp_path, [(tmp_path / 'a.tar', scan_shard(tmp_path / 'a.tar', ignored))])
+    assert write_index(tmp_path, scan_shards(tmp_path, ignored))
     content = {'x/a.jpg': b'1', **dict.fromkeys(links, b'1'), 'y/e.png': b'22'}
     for name in content:
         assert fileio.get(f'tar://{tmp_path}/{name}') == content[name]
@@ -254,7 +257,7 @@ def test_index__a_link_may_stand_before_its_target_and_be_a_class(tmp_path):
             info = tarfile.TarInfo(name)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
-    (first, second) = scan_shard(tmp_path / 'a.tar')
+    first, second = scanned(tmp_path)
     assert first[0] == '7/0.jpg' and second[0] == '7/1.jpg' and first[1:] == second[1:]
 
 
@@ -269,7 +272,7 @@ def test_index__what_is_left_out_is_counted(tmp_path):
             info.type = kind
             tar.addfile(info)
     ignored = Ignored()
-    assert [name for name, *_ in scan_shard(tmp_path / 'a.tar', ignored)] == ['x/a.jpg']
+    assert [name for name, *_ in scanned(tmp_path, ignored)] == ['x/a.jpg']
     assert ignored.endings == {'.json': 1}
     assert ignored.others == {HIDDEN: 2, LINK: 4, TO_FOLDER: 2, SPECIAL: 1}
 
@@ -328,14 +331,14 @@ def test_scan__a_cut_shard_is_an_error(tmp_path, keep):
     shard = write_tar(tmp_path / 'a.tar', **{'a.jpg': b'1' * 600, 'b.jpg': b'2'})
     os.truncate(shard, keep + 512)
     with pytest.raises(ShardError, match='a.tar is no tar, compressed or cut'):
-        scan_shard(shard)
+        scanned(tmp_path)
 
 
 @pytest.mark.parametrize('content', [b'', b'not a tar' * 100, b'\x1f\x8b' + b'0' * 2000])
 def test_scan__something_else_is_an_error(tmp_path, content):
     (tmp_path / 'a.tar').write_bytes(content)
     with pytest.raises(ShardError, match='a.tar is no tar, compressed or cut'):
-        scan_shard(tmp_path / 'a.tar')
+        scanned(tmp_path)
 
 
 def test_index__one_name_in_two_shards_is_an_error(tmp_path):

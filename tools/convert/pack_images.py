@@ -1,7 +1,9 @@
-"""Pack a folder of images into tar shards in WebDataset's layout, or into an LMDB database.
+"""Pack images into tar shards in WebDataset's layout, or into an LMDB database.
 
-The images go in as they are, named by their paths in the folder. OUT appears when all of them are
-in it and have been counted; after an interruption the same command goes on. To train from it:
+IMAGES is a folder, a zip, or the parquet files of a dataset of Hugging Face. The images go in as
+they are, named by their paths in the folder, or CLASS/NAME by the columns of parquet files. OUT
+appears when all of them are in it and have been counted; after an interruption the same command
+goes on. To train from it:
 
     tools/dist_train.sh CONFIG GPUS --data tar://OUT
 
@@ -9,7 +11,6 @@ and lmdb://OUT for a database.
 """
 
 import argparse
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -21,12 +22,18 @@ from command_line import Parser, run_tool
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument('images', type=Path,
-                        help='folder of images, or of CLASS folders, e.g. data/imagenet/train')
+                        help='folder of images or of CLASS folders, e.g. data/imagenet/train; a '
+                             'zip; a .parquet file, or a folder of them')
     parser.add_argument('out', type=Path, help='new folder, e.g. data/imagenet-tar/train')
     parser.add_argument('--format', choices=['tar', 'lmdb'], default='tar',
                         help='(default: %(default)s)')
     parser.add_argument('--shard-size', type=float, default=1000, metavar='MB',
                         help='images in a shard, in 10^6 bytes (default: %(default)s)')
+    columns = parser.add_argument_group('of parquet files')
+    columns.add_argument('--image-column', metavar='NAME',
+                         help='the column of images (default: the one that there is)')
+    columns.add_argument('--label-column', metavar='NAME',
+                         help='the column of classes (default: label, or the first of them)')
     args = parser.parse_args(argv)
     if args.out.exists():
         parser.error(f'{args.out} is there already; remove it, or choose another folder')
@@ -47,38 +54,36 @@ def check_space(out: Path, sizes: list[int]) -> None:
 
 def main() -> None:
     args = parse_args()
-    from mimco_mm.datasets import list_images
     from mimco_mm.datasets.storage import packing
     from mimco_mm.datasets.storage.lmdb_backend import LmdbPack
+    from mimco_mm.datasets.storage.sources import open_source
     from mimco_mm.datasets.storage.tar_backend import TarPack
     from mimco_mm.datasets.storage.tar_index import write_index
-    from mimco_mm.datasets.storage.tar_scan import find_shards, scan_shard
+    from mimco_mm.datasets.storage.tar_scan import scan_shards
     from mimco_mm.names import printable
     from mimco_mm.progress import progress
     unfinished = args.out.with_name(f'{args.out.name}.unfinished')
     try:
-        names, _, ignored = list_images(args.images)
-        sizes = [os.stat(args.images / name).st_size for name in names]
+        source = open_source(args.images, args.image_column, args.label_column)
+        names, sizes = source.names, source.sizes
         unfinished.mkdir(parents=True, exist_ok=True)
         check_space(unfinished, sizes)
         if args.format == 'tar':
             packing.check_shard_names(names)
-            written = packing.write_shards(args.images, names, sizes, unfinished,
-                                           int(args.shard_size * 1e6))
+            written = packing.write_shards(source, unfinished, int(args.shard_size * 1e6))
         else:
-            written = packing.write_lmdb(args.images, names, unfinished)
+            written = packing.write_lmdb(source, unfinished)
         for _ in progress(written, len(names), 'images'):
             pass
         if args.format == 'tar':
-            write_index(unfinished, ((shard, scan_shard(shard))
-                                     for shard in find_shards(unfinished)))
+            write_index(unfinished, scan_shards(unfinished))
         pack = (TarPack if args.format == 'tar' else LmdbPack)(unfinished)
         packing.verify(pack, names, unfinished)
     except (OSError, RuntimeError, packing.PackingError) as error:
         sys.exit(f'error: {error}')
     unfinished.rename(args.out)
     print(printable(f'{args.out}: {len(names)} images, {sum(sizes) / 1e9:.2f} GB, all of '
-                    f'{args.images}; ignored: {ignored}'))
+                    f'{args.images}; ignored: {source.ignored}'))
 
 
 if __name__ == '__main__':

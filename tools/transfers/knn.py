@@ -41,13 +41,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def configured(args: argparse.Namespace) -> Config:
     """The config with the command line's options."""
+    from mimco_mm.datasets import address_of
     from mimco_mm.options import KNN, apply_options, load_config
     cfg = load_config(args.config)
     if not {'bank', 'queries', 'ks', 'model'} <= cfg.keys():
         sys.exit(f'error: {args.config} has no `bank`, `queries`, `ks` and `model`; expected a '
                  'config like configs/benchmarks/knn/swin-t.py')
     if args.data_root is not None:
-        cfg.bank.data_root = cfg.queries.data_root = args.data_root
+        cfg.bank.data_root = cfg.queries.data_root = address_of(args.data_root)
     if args.pool == 'cls':
         if 'out_type' not in cfg.model.backbone:
             sys.exit('error: --pool cls is for a ViT; a class token is nothing that '

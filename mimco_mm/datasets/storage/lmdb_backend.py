@@ -99,8 +99,8 @@ class LmdbFolderBackend(PackedBackend):
 
     expected = f'an LMDB database ({DATA})'
 
-    def holds_pack(self, folder: Path) -> bool:
-        return (folder / DATA).is_file()
+    def holds_pack(self, place: Path) -> bool:
+        return (place / DATA).is_file()
 
-    def open(self, folder: Path) -> LmdbPack:
-        return LmdbPack(folder)
+    def open(self, place: Path) -> LmdbPack:
+        return LmdbPack(place)

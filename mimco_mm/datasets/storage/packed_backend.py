@@ -1,6 +1,7 @@
 import os
 import posixpath
 from abc import abstractmethod
+from functools import lru_cache
 from pathlib import Path
 from typing import Dict, Iterator, Optional, Protocol, Tuple
 
@@ -31,19 +32,25 @@ class PackedBackend(BaseStorageBackend):
     expected: str  # what lies in FOLDER, for errors
 
     def __init__(self) -> None:
-        self.packs: Dict[str, Pack] = {}
+        self.packs: Dict[Path, Pack] = {}
+        self._place_of = lru_cache(2**14)(self._find)  # folders: most hold many images
 
     @abstractmethod
-    def holds_pack(self, folder: Path) -> bool:
-        """Whether a pack lies in this folder."""
+    def holds_pack(self, place: Path) -> bool:
+        """Whether a pack lies in this folder, or is this file; it may be unfit to be read."""
+
+    def is_ready(self, place: Path) -> bool:
+        """Whether that pack can be read."""
+        return self.holds_pack(place)
 
     @abstractmethod
-    def open(self, folder: Path) -> Pack:
-        """The pack of a folder that holds one."""
+    def open(self, place: Path) -> Pack:
+        """The pack of a place that holds one."""
 
     def get(self, filepath: str) -> bytes:
-        pack, name = self._locate(filepath)
-        return pack.read(name)
+        folder, name = posixpath.split(_path(filepath))
+        pack, inner = self._pack_of(folder, filepath)
+        return pack.read(posixpath.join(inner, name))
 
     def get_text(self, filepath: str, encoding: str = 'utf-8') -> str:
         return self.get(filepath).decode(encoding)
@@ -62,7 +69,7 @@ class PackedBackend(BaseStorageBackend):
                          suffix: Optional[str] = None,
                          recursive: bool = False) -> Iterator[str]:
         """Paths under a folder of the pack, relative to it, as mmengine's local backend's."""
-        pack, folder = self._locate(dir_path)
+        pack, folder = self._pack_of(_path(dir_path), dir_path)
         prefix = f'{folder}/' if folder else ''
         seen = set()
         for path in pack.names(prefix):
@@ -76,16 +83,29 @@ class PackedBackend(BaseStorageBackend):
                     seen.add(parent)
                     yield parent
 
-    def _locate(self, uri: str) -> Tuple[Pack, str]:
-        """The pack that a URI points into, opened once a process, and the name in it."""
-        path = os.path.abspath(os.path.expanduser(str(uri).partition('://')[2]))
-        for folder, pack in self.packs.items():
-            if f'{path}/'.startswith(folder):
-                return pack, path[len(folder):]
-        folder = next(parent for parent in (Path(path), *Path(path).parents) if parent.is_dir())
-        if not self.holds_pack(folder):
+    def _pack_of(self, folder: str, uri: str) -> Tuple[Pack, str]:
+        """The pack that a folder is, or lies in, opened once a process, and its path in it."""
+        try:
+            place = self._place_of(folder)
+        except LookupError:
             raise MissingFile(
-                f'{uri} expects {self.expected} in the folder {path}, and there is none. '
-                'tools/convert/pack_images.py makes them from a folder of images')
-        pack = self.packs[f'{folder}/'] = self.open(folder)
-        return pack, path[len(f'{folder}/'):]
+                f'{uri} expects {self.expected} in the folder {_path(uri)}, and there is none. '
+                'tools/convert/pack_images.py makes them from a folder of images') from None
+        if place not in self.packs:
+            self.packs[place] = self.open(place)
+        return self.packs[place], folder[len(str(place)):].lstrip('/')
+
+    def _find(self, folder: str) -> Path:
+        """The nearest pack that can be read, from a folder upwards: it may be a folder in it."""
+        places = [place for place in (Path(folder), *Path(folder).parents)
+                  if os.path.exists(place)]
+        if self.holds_pack(places[0]):
+            return places[0]
+        for place in places:
+            if self.is_ready(place):
+                return place
+        raise LookupError(folder)  # not an answer, which would be kept
+
+
+def _path(uri: str) -> str:
+    return os.path.abspath(os.path.expanduser(str(uri).partition('://')[2]))

@@ -1,9 +1,11 @@
-"""Folders of images into tar shards or an LMDB database, byte for byte."""
+"""Images into tar shards or an LMDB database, byte for byte."""
 
 import os
 import tarfile
 from collections import Counter
 from io import BytesIO
+from itertools import islice
+from operator import lt
 from pathlib import Path
 from typing import Iterator, Sequence
 
@@ -11,6 +13,7 @@ from ...errors import UserError
 from ...names import printable
 from .lmdb_backend import DATA, import_lmdb, open_database
 from .packed_backend import Pack
+from .sources import Source
 from .tar_scan import find_shards
 
 COMMIT = 1000  # images a transaction
@@ -53,29 +56,30 @@ def plan_shards(sizes: Sequence[int], shard_bytes: int) -> Iterator[range]:
     yield range(start, len(sizes))
 
 
-def write_shards(source: Path, names: Sequence[str], sizes: Sequence[int], out: Path,
-                 shard_bytes: int) -> Iterator[str]:
+def write_shards(source: Source, out: Path, shard_bytes: int) -> Iterator[str]:
     """Write out/000000.tar and so on in WebDataset's layout, and yield each name when it is done.
 
-    An image under a folder gets a label, CLASS/KEY.cls beside CLASS/KEY.JPEG: the place of CLASS
-    in the order of all. Shards that are there already are kept.
+    An image of a class gets its number, CLASS/KEY.cls beside CLASS/KEY.JPEG. Shards that are there
+    already are kept.
     """
-    classes = sorted({name.partition('/')[0] for name in names if '/' in name})
-    labels = {name: str(label).encode() for label, name in enumerate(classes)}
     done = set(find_shards(out))
-    for number, rows in enumerate(plan_shards(sizes, shard_bytes)):
+    contents, row = iter(()), -1
+    for number, rows in enumerate(plan_shards(source.sizes, shard_bytes)):
         shard = out / f'{number:06d}.tar'
-        shard_names = names[rows.start:rows.stop]
         if shard in done:
-            yield from shard_names
+            yield from source.names[rows.start:rows.stop]
             continue
+        if row != rows.start:
+            contents = source.contents(rows.start)
         unfinished = shard.with_suffix('.unfinished')
         with tarfile.open(unfinished, 'w') as tar:
-            for name in shard_names:
-                _add(tar, name, (source / name).read_bytes())
-                if '/' in name:
-                    _add(tar, f'{name.rpartition(".")[0]}.cls', labels[name.partition('/')[0]])
+            for row in rows:
+                name, label = source.names[row], source.labels[row]
+                _add(tar, name, next(contents))
+                if label is not None:
+                    _add(tar, f'{name.rpartition(".")[0]}.cls', str(label).encode())
                 yield name
+        row = rows.stop
         os.replace(unfinished, shard)
 
 
@@ -85,32 +89,33 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     tar.addfile(member, BytesIO(content))
 
 
-def write_lmdb(source: Path, names: Sequence[str], out: Path) -> Iterator[str]:
+def write_lmdb(source: Source, out: Path) -> Iterator[str]:
     """Write name -> content into the database ``out``, and yield each name when it is done.
 
-    They go in by the order of their bytes; those that are there already are kept.
+    They go in by the order of the source; those that are there already are kept.
 
     Raises:
         PackingError: a name longer than a key may be.
         DataError: what is there already is damaged.
     """
-    names = sorted(names, key=os.fsencode)
+    keys = [os.fsencode(name) for name in source.names]
+    in_order = all(map(lt, keys, islice(keys, 1, None)))
     if (out / DATA).is_file() and (out / DATA).stat().st_size:
         open_database(out).close()  # what an interruption has left must be whole
     with import_lmdb().open(str(out), map_size=MAP_SIZE) as database:
-        longest = max(names, key=lambda name: len(os.fsencode(name)))
-        if len(os.fsencode(longest)) > database.max_key_size():
-            raise PackingError(f'{printable(longest)} is longer than the '
+        longest = max(keys, key=len)
+        if len(longest) > database.max_key_size():
+            raise PackingError(f'{printable(os.fsdecode(longest))} is longer than the '
                                f'{database.max_key_size()} bytes that a key of LMDB may have. '
                                'Take --format tar.')
         done = database.stat()['entries']
-        yield from names[:done]
-        for start in range(done, len(names), COMMIT):
+        yield from source.names[:done]
+        contents = source.contents(done)
+        for start in range(done, len(keys), COMMIT):
             with database.begin(write=True) as transaction:
-                for name in names[start:start + COMMIT]:
-                    content = (source / name).read_bytes()
-                    transaction.put(os.fsencode(name), content, append=True)
-                    yield name
+                for key in keys[start:start + COMMIT]:
+                    transaction.put(key, next(contents), append=in_order)
+                    yield os.fsdecode(key)
 
 
 def verify(pack: Pack, names: Sequence[str], where: Path) -> None:
@@ -123,5 +128,5 @@ def verify(pack: Pack, names: Sequence[str], where: Path) -> None:
     if found != sorted(names, key=os.fsencode):
         differing = sorted(set(found) ^ set(names))
         raise PackingError(f'{where} holds {len(found)} images, not the {len(names)} of the '
-                           f'folder, and differs in {printable(differing[0])}. Remove it and '
+                           f'source, and differs in {printable(differing[0])}. Remove it and '
                            'start again.')

@@ -8,7 +8,7 @@ from mmengine.fileio import register_backend
 
 from ..transforms.opening import check_bytes
 from .packed_backend import PackedBackend
-from .tar_index import read_index
+from .tar_index import index_files, read_index
 from .tar_scan import ShardError, find_shards
 
 MAX_OPEN = 256  # shards a process, well below the usual limit of 1024 files
@@ -31,8 +31,8 @@ class TarPack:
     index is mapped, not copied. Nothing has to be made anew in a worker.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.shards, self.members = read_index(folder)
+    def __init__(self, place: Path) -> None:
+        self.shards, self.members = read_index(place)
         self.keys = self.members['name']
         self._open = lru_cache(MAX_OPEN)(lambda shard: _OpenFile(self.shards[shard]))
 
@@ -59,12 +59,17 @@ class TarPack:
 
 @register_backend('tar', prefixes='tar')
 class TarBackend(PackedBackend):
-    """``tar://FOLDER/NAME``: FOLDER holds tar shards and their index."""
+    """``tar://PLACE/NAME``: PLACE is a folder of tar shards, or one tar; an index lies beside."""
 
     expected = 'tar shards (*.tar)'
 
-    def holds_pack(self, folder: Path) -> bool:
-        return bool(find_shards(folder))
+    def holds_pack(self, place: Path) -> bool:
+        if place.is_file():
+            return place.suffix == '.tar'
+        return bool(find_shards(place))
 
-    def open(self, folder: Path) -> TarPack:
-        return TarPack(folder)
+    def is_ready(self, place: Path) -> bool:
+        return index_files(place)[1].is_file() and self.holds_pack(place)
+
+    def open(self, place: Path) -> TarPack:
+        return TarPack(place)

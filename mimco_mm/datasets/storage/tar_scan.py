@@ -5,11 +5,13 @@ import posixpath
 import tarfile
 from bisect import bisect_left
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple, Union
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from ...errors import UserError
+from ...names import printable
 from ..image_files import SUFFIXES, is_hidden, leads_out
 from ..listing import HIDDEN, LINK, OUTSIDE, SPECIAL, Ignored
+from ..splits import split_folders
 
 TO_FOLDER = 'links to folders'  # in a tar; in a folder they are followed
 NO_CLASS = 'classes (.cls) that are no name of a folder'
@@ -18,16 +20,60 @@ MAX_LABEL = 255  # bytes of a class beside an image; no folder has a longer name
 Member = Tuple[str, int, int]  # name, offset and size in bytes
 
 
+class Part(NamedTuple):
+    """What has been found in a shard, or in a tar within it.
+
+    Attributes:
+        shard: where.
+        members: the images.
+        size: bytes of the shard that are done with it.
+    """
+
+    shard: Path
+    members: List[Member]
+    size: int
+
+
 class ShardError(UserError, OSError):
     """Shards or their index are missing, cut or changed; the message says what mends it."""
 
 
-def find_shards(folder: Path) -> List[Path]:
-    return sorted(path for path in folder.glob('*.tar') if not is_hidden(path.name))
+def find_shards(pack: Path) -> List[Path]:
+    """The shards of a folder, or one tar alone."""
+    if pack.is_file():
+        return [pack]
+    return sorted(path for path in pack.glob('*.tar') if not is_hidden(path.name))
 
 
-def scan_shard(shard: Path, ignored: Optional[Ignored] = None) -> List[Member]:
-    """The images of one shard.
+def scan_shards(pack: Path, ignored: Optional[Ignored] = None) -> Iterator[Part]:
+    """The images of a folder of shards, or of one tar, as they are found.
+
+    Where names tell that shards of several parts lie together (imagenet1k-train-0000.tar,
+    imagenet1k-validation-00.tar), the images lie in ``train/``, ``val/`` and ``test/``.
+
+    Args:
+        pack: the folder, or the tar.
+        ignored: counts what is left out, see ``scan_shard``.
+
+    Raises:
+        ShardError: see ``scan_shard``.
+        DataError: see ``split_folders``.
+    """
+    shards = find_shards(pack)
+    folders = split_folders([shard.name for shard in shards])
+    for shard in shards:
+        folder = folders[shard.name]
+        for members, size in scan_shard(shard, ignored):
+            yield Part(shard, [(f'{folder}{name}', *place) for name, *place in members], size)
+
+
+def scan_shard(shard: Path, ignored: Optional[Ignored] = None
+               ) -> Iterator[Tuple[List[Member], int]]:
+    """The images of one shard, and how many of its bytes are done with them.
+
+    A tar in it is a folder of its name, as in ILSVRC2012_img_train.tar: n01440764.tar holds the
+    class n01440764; images of it that have a folder or a class keep theirs. Nothing is unpacked, as
+    such a tar is not compressed; tars in it count as files of another ending.
 
     A hard or symbolic link is what it names in the shard. An image without a folder that has a
     class beside it (KEY.jpg, KEY.cls) is named CLASS/KEY.jpg: like this, folders are the classes
@@ -44,32 +90,58 @@ def scan_shard(shard: Path, ignored: Optional[Ignored] = None) -> List[Member]:
     """
     if not shard.is_file():
         raise ShardError(f'{shard} is no file, or a link to nothing.')
-    ignored = Ignored() if ignored is None else ignored
-    images: List[Member] = []
-    classes: Dict[str, str] = {}
     try:
         with tarfile.open(shard, 'r:') as tar:
-            members = _members(tar)
-            if shard.stat().st_size < tar.offset - tarfile.BLOCKSIZE + END:
-                raise tarfile.ReadError('the end is missing')
-            for name, member in members:
-                if is_hidden(name):
-                    ignored.others[OUTSIDE if leads_out(name) else HIDDEN] += 1
-                elif isinstance(member, str):
-                    ignored.others[member] += 1
-                elif name.endswith('.cls'):
-                    if '/' not in name:  # else the folder is the class
-                        tar.fileobj.seek(member.offset_data)
-                        label = tar.fileobj.read(min(member.size, MAX_LABEL + 1))
-                        classes[name.partition('.')[0]] = os.fsdecode(label).strip()
-                elif name.lower().endswith(SUFFIXES):
-                    images.append((name, member.offset_data, member.size))
-                else:
-                    ignored.add_file(name)
+            yield from _scan(tar, shard.stat().st_size, Ignored() if ignored is None else ignored)
     except Exception as error:  # a damaged file makes tarfile raise anything
-        raise ShardError(f'{shard} is no tar, compressed or cut ({error}): expected a '
+        raise ShardError(f'{shard} is no tar, compressed or cut ({printable(error)}): expected a '
                          'plain tar of images. Copy or make it again.') from error
-    return _classified(images, classes, ignored)
+
+
+def _scan(tar: tarfile.TarFile, size: int, ignored: Ignored
+          ) -> Iterator[Tuple[List[Member], int]]:
+    """The images of an open tar of this size, then those of each tar in it."""
+    images, inner = _sorted_out(tar, size, ignored)
+    yield images, size - sum(member.size for _, member in inner)
+    for name, member in inner:
+        try:
+            with tarfile.open(fileobj=tar.extractfile(member), mode='r:') as within:
+                found, deeper = _sorted_out(within, member.size, ignored)
+        except Exception as error:
+            raise tarfile.ReadError(f'{name} in it: {error}') from error
+        for too_deep, _ in deeper:
+            ignored.add_file(too_deep)
+        folder = name.removesuffix('.tar')
+        yield [(posixpath.join(posixpath.dirname(folder) if '/' in path else folder, path),
+                member.offset_data + offset, length) for path, offset, length in found], member.size
+
+
+def _sorted_out(tar: tarfile.TarFile, size: int, ignored: Ignored
+                ) -> Tuple[List[Member], List[Tuple[str, tarfile.TarInfo]]]:
+    """The images of a tar, and the tars in it."""
+    images: List[Member] = []
+    classes: Dict[str, str] = {}
+    inner = []
+    members = _members(tar)
+    if size < tar.offset - tarfile.BLOCKSIZE + END:
+        raise tarfile.ReadError('the end is missing')
+    for name, member in members:
+        if is_hidden(name):
+            ignored.others[OUTSIDE if leads_out(name) else HIDDEN] += 1
+        elif isinstance(member, str):
+            ignored.others[member] += 1
+        elif name.endswith('.cls'):
+            if '/' not in name:  # else the folder is the class
+                tar.fileobj.seek(member.offset_data)
+                label = tar.fileobj.read(min(member.size, MAX_LABEL + 1))
+                classes[name.partition('.')[0]] = os.fsdecode(label).strip()
+        elif name.lower().endswith(SUFFIXES):
+            images.append((name, member.offset_data, member.size))
+        elif name.endswith('.tar') and _path(member.name) == name:  # no link, each is read once
+            inner.append((name, member))
+        else:
+            ignored.add_file(name)
+    return _classified(images, classes, ignored), inner
 
 
 def _classified(images: List[Member], classes: Dict[str, str], ignored: Ignored) -> List[Member]:

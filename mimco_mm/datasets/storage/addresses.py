@@ -1,0 +1,103 @@
+"""How images are read that a user names by the path at which they lie."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Iterator, Optional
+
+from ...errors import DataError
+from ...names import printable
+from ..image_files import is_hidden
+from ..listing import count_images
+from .lmdb_backend import DATA
+from .tar_scan import find_shards
+
+SCHEMES = ('tar', 'lmdb')
+TRAINING = 'train'
+# Where train/ and val/ lie in what Kaggle's ImageNet unpacks to
+KAGGLE = ('ILSVRC/Data/CLS-LOC', 'Data/CLS-LOC')
+PACK = 'python tools/convert/pack_images.py {source} {out}'
+INDEX = 'gunzip {source} && python tools/convert/index_shards.py {tar}'
+# Ending -> what makes it readable in any order, of what cannot be
+ARCHIVES = {
+    '.parquet': PACK, '.zip': PACK,
+    '.tar.gz': INDEX, '.tgz': INDEX,
+    '.tar.bz2': INDEX.replace('gunzip', 'bunzip2'),
+    '.tar.xz': INDEX.replace('gunzip', 'unxz'),
+    '.tar.zst': INDEX.replace('gunzip', 'unzstd'),
+    '.arrow': "python -c 'import datasets; datasets.load_from_disk(\"{folder}\")"
+              ".to_parquet(\"{out}.parquet\")' && "
+              'python tools/convert/pack_images.py {out}.parquet {out}',
+}
+DEPTH = 2  # folders in a folder that are searched for archives
+LISTED = 1000  # entries of each that are looked at
+
+
+def address_of(source: str) -> str:
+    """The address that mmengine reads: ``source``, unless tars or a database lie there.
+
+    A folder with images is a folder of images. Of Kaggle's ImageNet the folder with train/ and val/
+    is taken, from whichever folder around it.
+
+    Args:
+        source: a folder, a tar, or an address (``tar://FOLDER``).
+
+    Raises:
+        DataError: an archive, or a folder with nothing else, that cannot be read in any order; the
+            message has the command that makes it so.
+    """
+    if '://' in source:
+        return source
+    path = Path(source)
+    if path.is_file():
+        check_archive(path)
+        return f'tar://{source}' if path.suffix == '.tar' else source
+    for inside in KAGGLE:
+        if (path / inside / TRAINING).is_dir():
+            return f'{source}/{inside}'
+    if not path.is_dir() or not os.access(path, os.R_OK) or count_images(path, 1):
+        return source
+    for folder in (path, path / TRAINING):
+        if (folder / DATA).is_file():
+            return f'lmdb://{source}'
+        if find_shards(folder):
+            return f'tar://{source}'
+    for file in _files(path, DEPTH):
+        check_archive(file, path)
+    return source
+
+
+def check_archive(file: Path, folder: Optional[Path] = None) -> None:
+    """Refuse what cannot be read in any order.
+
+    Args:
+        file: by its ending an archive, or not.
+        folder: that it lies in with others of its kind.
+
+    Raises:
+        DataError: it is one; the message has the command that packs it.
+    """
+    for ending, command in ARCHIVES.items():
+        if not file.name.lower().endswith(ending):
+            continue
+        source = folder if folder and command is PACK and ending == '.parquet' else file
+        plain = str(source).removesuffix(ending) if source is file else str(folder)
+        told = command.format(source=shlex.quote(str(source)), out=shlex.quote(f'{plain}-packed'),
+                              tar=shlex.quote(f'{plain}.tar'), folder=file.parent)
+        reached = f'{plain}.tar' if 'index_shards' in command else f'tar://{plain}-packed'
+        raise DataError(
+            f'{printable(source)}: images in {ending} cannot be read in any order, as training '
+            f'needs it. Once:\n    {printable(told)}\nand then --data {printable(reached)}')
+
+
+def _files(folder: Path, depth: int) -> Iterator[Path]:
+    """Some files of a folder, and of those in it."""
+    try:
+        entries = sorted(folder.iterdir())[:LISTED]
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_file():
+            yield entry
+        elif depth and entry.is_dir() and not is_hidden(entry.name):
+            yield from _files(entry, depth - 1)
