@@ -57,8 +57,9 @@ def add_shortcuts(parser: argparse.ArgumentParser) -> None:
     """The options that have a name of their own, whatever the config."""
     group = parser.add_argument_group('what is often changed, by one name in every config')
     group.add_argument('--data', metavar='DIR_OR_URL',
-                       help='images to train on: any tree of them, tar://FOLDER or lmdb://FOLDER; '
-                            'of a folder with train/ beside val/ or test/, its train/')
+                       help='images to train on: any tree of them, a tar, tar://FOLDER or '
+                            'lmdb://FOLDER; of a folder with train/ beside val/ or test/, its '
+                            'train/')
     group.add_argument('--teacher', metavar='PATH_OR_URL',
                        help='checkpoint of the frozen teacher')
     group.add_argument('--batch-size', type=int, metavar='N', help='images of one GPU at a time')

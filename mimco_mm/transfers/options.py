@@ -105,6 +105,12 @@ def data_keys(cfg: Config, root: str) -> Dict[str, str]:
     return found
 
 
+def absolute(place: str) -> str:
+    """A folder, or one that an address names, from the root."""
+    scheme, mark, folder = place.rpartition('://')
+    return f'{scheme}{mark}{Path(folder).resolve()}'
+
+
 def data_root(cfg: Config) -> str:
     """The folder of images that a config names."""
     if 'sets' in cfg:  # retrieval

@@ -7,9 +7,10 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from mmengine.config import Config
 
+from ..datasets import address_of
 from ..options import as_option
 from ..tables import BENCHMARKS
-from .options import as_texts, data_keys, data_root, share_out, what_matters
+from .options import absolute, as_texts, data_keys, data_root, share_out, what_matters
 
 # benchmark -> configs, by the pattern of their names; trained ones go through tools/train.py
 TRAINED = dict(
@@ -68,7 +69,7 @@ def plan(root: Path, work_dir: Path, checkpoint: str, sha256: str, network: str,
         sha256: its hash.
         network: whose configs to take.
         suite: some of ``SUITE``.
-        data_roots: benchmark -> folder of its images, where it is not the config's.
+        data_roots: benchmark -> folder or address of its images, where it is not the config's.
         options: see ``share_out``.
         machines: what runs them.
 
@@ -82,13 +83,14 @@ def plan(root: Path, work_dir: Path, checkpoint: str, sha256: str, network: str,
         name: (files[name][0], cfg) for name, (cfg, _) in read.items() if cfg is not None})
     steps = []
     for name, (benchmark, file) in files.items():
-        (cfg, problem), moved = read[name], data_roots.get(benchmark)
+        cfg, problem = read[name]
+        moved = address_of(data_roots[benchmark]) if benchmark in data_roots else None
         if cfg is None:
             steps.append(Step(name, benchmark, [], {}, problem))
             continue
         identity = dict(
             start_sha256=sha256, config=f'{file.parent.name}/{file.name}',
-            data_root=str(Path(moved or data_root(cfg)).resolve()),
+            data_root=absolute(moved or data_root(cfg)),
             options=what_matters(shared[name]), settings=what_matters(cfg.to_dict()))
         command = _trained if benchmark in TRAINED else _frozen
         steps.append(Step(name, benchmark, command(

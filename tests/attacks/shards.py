@@ -114,15 +114,33 @@ def _shard_elsewhere(folder: Path) -> None:
     (folder / 'index.json').write_text(text.replace('"b.tar"', '"../b.tar"'))
 
 
-def _endless(folder: Path) -> None:
-    """A member of a size below 0, which leads back to itself."""
+def _sized(size: int) -> bytes:
+    """A tar of one member that is to have this size."""
     info = tarfile.TarInfo('c/0.jpg')
     header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
-    header[124:136] = (-512 % 2**96).to_bytes(12, 'big')
+    header[124:136] = (size % 2**96).to_bytes(12, 'big')
+    if size > 0:
+        header[124] = 0x80
     header[148:156] = b' ' * 8
     header[148:156] = b'%06o\0 ' % sum(header)
-    (folder / 'c.tar').write_bytes(bytes(header) + bytes(1024))
+    return bytes(header) + bytes(1024)
+
+
+def _endless(folder: Path) -> None:
+    """A member of a size below 0, which leads back to itself."""
+    (folder / 'c.tar').write_bytes(_sized(-512))
     index(folder)
+
+
+def _within(members: dict[str, bytes]) -> bytes:
+    """The content of a tar that is to lie in another."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode='w') as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return content.getvalue()
 
 
 JPEG = saved(photograph())
@@ -167,4 +185,16 @@ TAR: dict[str, Callable[[Path], object]] = {
                                                 'c/1.jpg': '/etc/passwd', 'c/2.jpg': JPEG}),
     'symbolic links in a circle': _added({'c/0.jpg': '1.jpg', 'c/1.jpg': '0.jpg'}),
     'a member of -512 bytes': _endless,
+    'a tar in a shard': _added({'c.tar': _within({'0.jpg': JPEG})}),
+    'a tar in a shard, by a name with ..': _added(
+        {'../../c.tar': _within({'private.jpg': JPEG}), 'c/0.jpg': JPEG}),
+    'a tar in a shard, with names that lead out': _added(
+        {'c.tar': _within({'../../private.jpg': JPEG, '/private.jpg': JPEG})}),
+    'a tar in a shard, with a class that leads out': _added(
+        {'c.tar': _within({'private.jpg': JPEG, 'private.cls': b'../..'})}),
+    'a tar in a shard, by links': _added({'c.tar': _within({'0.jpg': JPEG}), 'd.tar': 'c.tar'}),
+    'a tar in a tar in a shard': _added(
+        {'c.tar': _within({'0.jpg': JPEG, 'd.tar': _within({'1.jpg': JPEG})})}),
+    'a tar in a shard, with a member of -512 bytes': _added({'c.tar': _sized(-512)}),
+    'a tar in a shard, with a member of 10^15 bytes': _added({'c.tar': _sized(10**15)}),
 }

@@ -81,11 +81,21 @@ def test_shards__are_read_but_for_what_leads_out_or_refused(of_storages):
         'a class with ..': 'classes (.cls) that are no name of a folder: 1',
         'a class without a letter': 'classes (.cls) that are no name of a folder: 1',
         'a symbolic link out of the shard': 'dangling links: 2',
-        'symbolic links in a circle': 'dangling links: 2'}
+        'symbolic links in a circle': 'dangling links: 2',
+        'a tar in a shard': 'nothing',
+        'a tar in a shard, by a name with ..': 'names that lead out of the folder: 1',
+        'a tar in a shard, with names that lead out': 'names that lead out of the folder: 1',
+        'a tar in a shard, with a class that leads out':
+            'classes (.cls) that are no name of a folder: 1',
+        'a tar in a shard, by links': 'files of other endings: 1 (.tar 1)',
+        'a tar in a tar in a shard': 'files of other endings: 1 (.tar 1)'}
     for name, what in ignored.items():
         count = 6 if name in ('a member with ..', 'symbolic links in a circle') else 7
         assert outcomes.pop(name) == f'{count} read, indexing ignored: {what}'
     assert 'size below 0' in outcomes.pop('a member of -512 bytes')
+    within = 'a tar in a shard, with a member of '
+    assert 'c.tar in it: ' in outcomes.pop(f'{within}-512 bytes')
+    assert 'c.tar in it: unexpected end of data' in outcomes.pop(f'{within}10^15 bytes')
     assert len(outcomes) >= 20
     for name, outcome in outcomes.items():
         assert outcome.startswith('refused: '), (name, outcome)

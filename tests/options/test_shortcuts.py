@@ -81,7 +81,7 @@ def test_teacher__takes_the_place_of_another_with_all_that_was_said_of_it():
     (METHODS[0], dict(lr=0.), '--lr expects a rate above 0'),
     (METHODS[0], dict(lr=float('inf')), '--lr expects a rate above 0'),
     (METHODS[0], dict(seed=-1), '--seed expects a number from 0'),
-    (METHODS[0], dict(data=''), '--data expects a folder, tar://FOLDER or lmdb://FOLDER'),
+    (METHODS[0], dict(data=''), '--data expects a folder, a tar, tar://FOLDER or lmdb://FOLDER'),
     (METHODS[0], dict(data='s3://bucket'), "got 's3://bucket'"),
 ])
 def test_shortcuts__are_refused_where_they_make_no_sense(name, values, message):

@@ -30,9 +30,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                              "of the checkpoint's folder and file, and the start of its sha256)")
     parser.add_argument('--data-root', action='append', default=[], type=data_root,
                         metavar='SUITE=DIR',
-                        help='folder of the images of one benchmark, or of several: '
-                             'imagenet,linear,knn=DIR; may be given several times (default: what '
-                             'the configs name, below data/)')
+                        help='folder of the images of one benchmark, or of several, as --data of '
+                             'tools/train.py: imagenet,linear,knn=DIR; may be given several '
+                             'times (default: what the configs name, below data/)')
     parser.add_argument('--gpus', type=count, default=8,
                         help='processes a machine, with --slurm in all (default: 8)')
     parser.add_argument('--slurm', metavar='PARTITION', help='submit through srun')
@@ -67,7 +67,7 @@ def data_root(text: str) -> dict[str, str]:
     if not equals:
         raise argparse.ArgumentTypeError(f'expected SUITE=DIR, such as imagenet=/data/imagenet, '
                                          f'got {text!r}')
-    if not Path(folder).is_dir():
+    if '://' not in folder and not Path(folder).exists():
         raise argparse.ArgumentTypeError(f'there is no folder {folder} (looked in {Path.cwd()})')
     return dict.fromkeys(suite_of(names), folder)
 

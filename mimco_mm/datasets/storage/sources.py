@@ -125,7 +125,7 @@ def open_source(path: Path, image_column: Optional[str] = None,
         DataError: what needs no packing, or cannot be read.
         FileNotFoundError: no image.
     """
-    if path.suffix == '.tar' and path.is_file() or not count_images_of(path) and find_shards(path):
+    if not count_images_of(path) and find_shards(path):
         raise DataError(f'{printable(path)} is read where it lies: python tools/convert/'
                         f'index_shards.py {printable(path)}, and then --data tar://'
                         f'{printable(path)}')

@@ -64,8 +64,6 @@ class TarBackend(PackedBackend):
     expected = 'tar shards (*.tar)'
 
     def holds_pack(self, place: Path) -> bool:
-        if place.is_file():
-            return place.suffix == '.tar'
         return bool(find_shards(place))
 
     def is_ready(self, place: Path) -> bool:

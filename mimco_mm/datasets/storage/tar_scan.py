@@ -41,7 +41,7 @@ class ShardError(UserError, OSError):
 def find_shards(pack: Path) -> List[Path]:
     """The shards of a folder, or one tar alone."""
     if pack.is_file():
-        return [pack]
+        return [pack] if pack.suffix == '.tar' else []
     return sorted(path for path in pack.glob('*.tar') if not is_hidden(path.name))
 
 
