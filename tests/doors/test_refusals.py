@@ -1,5 +1,6 @@
 """What ends a run before its first step: one message, in one process as in two, and no trace."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,17 @@ def test_two_processes__sizes_that_do_not_fit_are_told_once(folder):
 def test_two_processes__what_the_folders_tell_is_told_before_they_are_launched(folder):
     text = refused(f'{TWO} --knn nothere', folder, 'k-NN needs images in nothere/train/CLASS')
     assert 'Pre-training summary' not in text
+
+
+def test_two_processes__images_that_need_a_command_first_are_told_with_it(folder):
+    shutil.make_archive(str(folder / 'photos'), 'tar', folder / 'images')
+    refused(f'{TWO} --data photos.tar', folder, 'The tar photos.tar has no index '
+            '(photos.index.npy, photos.index.json). Make it once: '
+            'python tools/convert/index_shards.py photos.tar')
+    text = run('python tools/convert/index_shards.py photos.tar && '
+               f'{TWO} --data photos.tar --dry-run', folder).text
+    assert 'photos.tar: 8 images in 1 shards' in text
+    assert 'data tar://photos.tar: 8 images' in text
 
 
 def test_two_machines__that_do_not_meet(folder):

@@ -25,9 +25,9 @@ ARCHIVES = {
     '.tar.bz2': INDEX.replace('gunzip', 'bunzip2'),
     '.tar.xz': INDEX.replace('gunzip', 'unxz'),
     '.tar.zst': INDEX.replace('gunzip', 'unzstd'),
-    '.arrow': "python -c 'import datasets; datasets.load_from_disk(\"{folder}\")"
-              ".to_parquet(\"{out}.parquet\")' && "
-              'python tools/convert/pack_images.py {out}.parquet {out}',
+    '.arrow': "python -c 'import sys, datasets; datasets.load_from_disk(sys.argv[1])"
+              ".to_parquet(sys.argv[2])' {source} {parquet} && "
+              'python tools/convert/pack_images.py {parquet} {out}',
 }
 DEPTH = 2  # folders in a folder that are searched for archives
 LISTED = 1000  # entries of each that are looked at
@@ -80,10 +80,15 @@ def check_archive(file: Path, folder: Optional[Path] = None) -> None:
     for ending, command in ARCHIVES.items():
         if not file.name.lower().endswith(ending):
             continue
-        source = folder if folder and command is PACK and ending == '.parquet' else file
-        plain = str(source).removesuffix(ending) if source is file else str(folder)
+        source = file
+        if ending == '.arrow':
+            source = file.parent
+        elif ending == '.parquet' and folder:
+            source = folder
+        plain = str(source)[:-len(ending)] if source is file else str(source)
         told = command.format(source=shlex.quote(str(source)), out=shlex.quote(f'{plain}-packed'),
-                              tar=shlex.quote(f'{plain}.tar'), folder=file.parent)
+                              tar=shlex.quote(f'{plain}.tar'),
+                              parquet=shlex.quote(f'{plain}.parquet'))
         reached = f'{plain}.tar' if 'index_shards' in command else f'tar://{plain}-packed'
         raise DataError(
             f'{printable(source)}: images in {ending} cannot be read in any order, as training '
