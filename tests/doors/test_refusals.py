@@ -44,9 +44,9 @@ def test_two_processes__what_the_folders_tell_is_told_before_they_are_launched(f
 
 def test_two_processes__images_that_need_a_command_first_are_told_with_it(folder):
     shutil.make_archive(str(folder / 'photos'), 'tar', folder / 'images')
-    refused(f'{TWO} --data photos.tar', folder, 'The tar photos.tar has no index '
+    refused(f'{TWO} --data photos.tar', folder, f'The tar {folder}/photos.tar has no index '
             '(photos.index.npy, photos.index.json). Make it once: '
-            'python tools/convert/index_shards.py photos.tar')
+            f'python tools/convert/index_shards.py {folder}/photos.tar')
     text = run('python tools/convert/index_shards.py photos.tar && '
                f'{TWO} --data photos.tar --dry-run', folder).text
     assert 'photos.tar: 8 images in 1 shards' in text

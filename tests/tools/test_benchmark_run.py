@@ -145,6 +145,17 @@ def test_dry_run__data_roots_reach_every_loader_and_evaluator(run, checkpoint, c
     assert {command[command.index('--data-root') + 1] for command in frozen} == {str(root)}
 
 
+def test_dry_run__images_may_lie_in_tars(run, checkpoint, capsys, tmp_path):
+    root = tmp_path / 'shards'
+    root.mkdir()
+    (root / 'imagenet1k-train-0000.tar').touch()
+    for given in (root, f'tar://{root}'):
+        training, features = planned(run, checkpoint, capsys, '--suite', 'imagenet,knn', '--gpus',
+                                     '1', '--data-root', f'imagenet,knn={given}')
+        assert f'val_dataloader.dataset.data_root="tar://{root}"' in training
+        assert features[features.index('--data-root') + 1] == f'tar://{root}'
+
+
 def test_dry_run__slurm(run, checkpoint, capsys):
     training, features = planned(run, checkpoint, capsys, '--suite', 'coco,knn', '--slurm', 'gpu',
                                  '--gpus', '16')

@@ -15,7 +15,7 @@ from .tar_scan import find_shards
 SCHEMES = ('tar', 'lmdb')
 TRAINING = 'train'
 # Where train/ and val/ lie in what Kaggle's ImageNet unpacks to
-KAGGLE = ('ILSVRC/Data/CLS-LOC', 'Data/CLS-LOC')
+KAGGLE = ('ILSVRC/Data/CLS-LOC', 'Data/CLS-LOC', 'CLS-LOC')
 PACK = 'python tools/convert/pack_images.py {source} {out}'
 INDEX = 'gunzip {source} && python tools/convert/index_shards.py {tar}'
 # Ending -> what makes it readable in any order, of what cannot be
