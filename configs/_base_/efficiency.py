@@ -1,5 +1,5 @@
-# Time and memory: nothing in this file changes what a run learns, but for rounding. Everything else
-# below configs/ does. Figures: docs/speed.md.
+# Time and memory: what changes no result, but for rounding. What does is everywhere else below
+# configs/. Figures: docs/speed.md.
 accelerate = True  # layers that compute the same in less time
 compile_blocks = False  # torch.compile of each block, for some minutes at the start
 fsdp = False  # weights, gradients and the optimizer's state in parts, one on each GPU

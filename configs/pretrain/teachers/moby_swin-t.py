@@ -1,4 +1,4 @@
-# MoBY Swin-T, 300 epochs, batch 512: 75.3 % linear on ImageNet (MoBY's README).
+# MoBY Swin-T by MoBY's own recipe, 300 epochs, batch 512: 75.3 % linear on ImageNet (its README).
 _base_ = ['../../_base_/pretrain.py', '../../_base_/adamw.py', '../../_base_/moby_views.py']
 data = 'data/imagenet'
 batch_size = 64  # 512, over 8 GPUs
