@@ -1,6 +1,5 @@
 # The small study's l1 regression of the teacher's patch features (Table 7), ViT.
 _base_ = 'mimco_vit-micro_patch-only.py'
-
 model = dict(
     patch_neck=dict(_delete_=True, type='torch.nn.Identity'),
     patch_head=dict(_delete_=True, type='FeatureRegressionHead', in_channels=64))

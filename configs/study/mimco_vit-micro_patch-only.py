@@ -1,4 +1,3 @@
 # The small study's L_patch alone (Table 8; Table 7's "contrastive loss"), ViT.
 _base_ = 'mimco_vit-micro.py'
-
 model = dict(image_neck=None, image_head=None)

@@ -133,7 +133,7 @@ def check_feeding(cfg: Mapping) -> None:
         raise ConfigError(
             f'Images that are decoded by the batch need three parts that fit, and here they need '
             f'{wrong}. Leave all three as the config has them, or take them from '
-            'configs/_base_/datasets/imagenet_mimco.py.')
+            'configs/pretrain/mimco_swin-t.py.')
     dataset = _type(loader.get('dataset'))
     in_memory = _is(dataset, DATASETS, ImagesInMemory)
     if in_memory != any(_is(preprocessor, MODELS, kind)
@@ -142,7 +142,7 @@ def check_feeding(cfg: Mapping) -> None:
             'Views of a whole batch need images in memory and a preprocessor that makes the '
             f'views; here `train_dataloader.dataset.type` is {_name(dataset)} and '
             f'`data_preprocessor.type` {_name(preprocessor)}. Set them to ImagesInMemory and '
-            'ViewDataPreprocessor, or neither; configs/study/_base_/data_32.py has both.')
+            'ViewDataPreprocessor, or neither; configs/study/_base_/pretrain.py has both.')
     if collate is pseudo_collate and _is(preprocessor, MODELS, SelfSupDataPreprocessor):
         raise ConfigError(f'`{COLLATE}` is pseudo_collate, which makes no batches, and '
                          f'{_name(preprocessor)} takes batches: set it to default_collate.')

@@ -6,6 +6,7 @@ from typing import Any, Iterable, Iterator, List, Optional, Tuple
 from mmengine.config import Config, ConfigDict
 
 from .places import Path, Takes, run_arguments
+from .shortcuts import SHORTCUTS
 from .signatures import Arguments
 
 FEW = 12  # names that a message lists
@@ -34,10 +35,11 @@ def unknown(cfg: Config, node: ConfigDict, path: Path, name: str, arguments: Arg
         copies = _copies(cfg, name, takes)
         rest = full[len(name):]
         said = f'`{name}` is a variable of the config file, from which it was copied'
+        short = f' In training, --{name.replace("_", "-")} does.' if name in SHORTCUTS else ''
         return (f'`{full}` would change nothing: {said}'
                 + (f' to {" and ".join(copies)}. Set '
                    f'{" and ".join(f"`{copy}{rest}`" for copy in copies)}.' if copies else
-                   ', and nothing reads it afterwards.'))
+                   ', and nothing reads it afterwards.') + short)
     owner = f'`{".".join(path)}`' if path else 'a run'
     if not path and name in run_arguments().named:
         read = ', '.join(f'`{one}`' for one in arguments.named)
@@ -73,4 +75,4 @@ def _copies(cfg: Config, name: str, takes: Takes) -> List[str]:
     value = cfg._cfg_dict[name]
     return ['.'.join((*path, one)) for part, top in cfg._cfg_dict.items() if part in root
             for path, node in dicts(top, (part, )) for one, child in node.items()
-            if isinstance(child, (dict, list)) and child == value]
+            if (one == name or isinstance(child, (dict, list))) and child == value]

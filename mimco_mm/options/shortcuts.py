@@ -29,6 +29,8 @@ def apply_shortcuts(cfg: Config, values: Dict[str, Any]) -> None:
     for name, value in values.items():
         if value is not None:
             SHORTCUTS[name](cfg, value)
+            if name in cfg:  # a variable of the file, so that what is written of the run is true
+                cfg[name] = value
 
 
 def set_data(cfg: Config, source: str) -> None:

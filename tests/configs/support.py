@@ -6,10 +6,12 @@ from pathlib import Path
 
 import torch
 from mmcv.transforms import Compose
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS, PARAM_SCHEDULERS
 from torch import nn
+
+from mimco_mm.options.places import run_arguments
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 NAMES = sorted(path.relative_to(CONFIGS / 'pretrain').with_suffix('').as_posix()
@@ -102,7 +104,9 @@ def flat(value, path: str = '') -> dict:
 
 
 def changes(name: str, parent: str) -> dict:
-    """{path: (parent's value, leaf's value)}, None where there is none."""
-    old, new = (flat(ConfigDict(read(config)._cfg_dict)) for config in (parent, name))
+    """{path: (parent's value, leaf's value)} of what a run reads, None where there is none."""
+    read_by_runs = run_arguments().named
+    old, new = (flat({key: value for key, value in read(config)._cfg_dict.items()
+                      if key in read_by_runs}) for config in (parent, name))
     return {path: (old.get(path), new.get(path)) for path in old.keys() | new.keys()
             if old.get(path) != new.get(path)}

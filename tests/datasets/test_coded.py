@@ -73,7 +73,7 @@ WAYS = dict(
 
 def batch(way: str, folder: Path, workers: int = 0, changes=()) -> dict:
     """All images of the folder, in a run's order, as the model gets them."""
-    cfg = Config.fromfile(tiny.CONFIGS / '_base_' / 'datasets' / 'imagenet_mimco.py')
+    cfg = Config.fromfile(tiny.CONFIGS / 'pretrain' / 'mimco_swin-t.py')
     cfg.merge_from_dict({**WAYS[way], **dict(changes)})
     loader = cfg.train_dataloader
     loader.update(batch_size=COUNT + len(ODD), num_workers=workers,
@@ -141,7 +141,7 @@ def test_batch__other_sizes_and_interpolations(folder, interpolation):
 
 
 def test_batch__of_a_pipeline_without_flips_is_not_flipped(folder):
-    cfg = Config.fromfile(tiny.CONFIGS / '_base_' / 'datasets' / 'imagenet_mimco.py')
+    cfg = Config.fromfile(tiny.CONFIGS / 'pretrain' / 'mimco_swin-t.py')
     unflipped = cfg.train_pipeline[:2] + cfg.train_pipeline[3:]
     changes = {PIPELINE: unflipped}
     usual = by_path(batch('by_the_batch', folder))

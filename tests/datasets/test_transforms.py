@@ -14,7 +14,7 @@ from mimco_mm.datasets import BrokenImageError, LoadRGBImage, MaskGenerator, col
 from mimco_mm.models import DecodingDataPreprocessor
 from tests.reference.masks import check_mask, expected_masked_units
 
-CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'
+CONFIGS = Path(__file__).parents[2] / 'configs' / 'pretrain'
 RED, GREEN = (200, 100, 50), (10, 220, 30)
 
 
@@ -201,7 +201,7 @@ ODD_IMAGES = [
 def test_pipeline__mimco_makes_one_view_and_a_mask(tmp_path, size, mode):
     path = tmp_path / 'image.png'
     picture().resize(size).convert(mode).save(path)
-    sample = pipeline('imagenet_mimco.py')(dict(img_path=str(path)))
+    sample = pipeline('mimco_swin-t.py')(dict(img_path=str(path)))
     assert sample['inputs'].shape == (3, 224, 224) and sample['inputs'].dtype == torch.uint8
     check_mask(sample['data_samples'].mask, image=224, unit=32, patch=32, ratio=0.6)
     assert sample['data_samples'].img_path == str(path)
@@ -211,7 +211,7 @@ def test_pipeline__mimco_makes_one_view_and_a_mask(tmp_path, size, mode):
 def test_pipeline__moby_makes_two_views(tmp_path, size, mode):
     path = tmp_path / 'image.png'
     picture().resize(size).convert(mode).save(path)
-    sample = pipeline('imagenet_moby.py')(dict(img_path=str(path)))
+    sample = pipeline('teachers/moby_swin-t.py')(dict(img_path=str(path)))
     assert [view.shape for view in sample['inputs']] == [(3, 224, 224)] * 2
     assert {view.dtype for view in sample['inputs']} == {torch.uint8}
     assert sample['data_samples'].img_path == str(path)
@@ -222,7 +222,7 @@ def test_pipeline__mimco_keeps_at_least_two_thirds_of_the_image(tmp_path):
     ramp = np.linspace(0, 255, 256).astype(np.uint8)
     pixels = np.stack(np.broadcast_arrays(ramp[None], ramp[:, None], 0 * ramp[None]), -1)
     Image.fromarray(pixels).save(tmp_path / 'ramp.png')
-    transform, flips = pipeline('imagenet_mimco.py'), 0
+    transform, flips = pipeline('mimco_swin-t.py'), 0
     finish = DecodingDataPreprocessor()
     areas, ratios = [], []
     np.random.seed(0)
@@ -242,7 +242,7 @@ def test_pipeline__moby_solarizes_a_fifth_of_the_second_views(tmp_path):
     """Solarizing, in the second view alone, leaves no pixel brighter than 128."""
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).resize((448, 448), Image.Resampling.NEAREST).save(tmp_path / 'a.png')
-    transform = pipeline('imagenet_moby.py')
+    transform = pipeline('teachers/moby_swin-t.py')
     np.random.seed(0)
     views = [transform(dict(img_path=str(tmp_path / 'a.png')))['inputs'] for _ in range(100)]
     solarized = [[int(view.float().amax() <= 128) for view in pair] for pair in views]

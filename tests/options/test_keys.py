@@ -7,6 +7,7 @@ import mimco_mm  # noqa: F401  registers what configs name
 from mimco_mm.errors import ConfigError
 from mimco_mm.options import CONFIGS, apply_options, check_config
 from mimco_mm.options.config_files import shipped
+from mimco_mm.options.shortcuts import innermost_dataset, transforms
 
 PIPELINE = 'train_dataloader.dataset.dataset.pipeline'
 RUNNABLE = {short: path for short, path in shipped().items()
@@ -60,7 +61,8 @@ def test_apply_options__a_type_first_whatever_the_order():
     ('train_dataloder.batch_size=16', 'Did you mean `train_dataloader`'),
     ('fdsp=True', 'Did you mean `fsdp`?'),
     ('acelerate=False', 'Did you mean `accelerate`?'),
-    ('mask_ratio=0.3', f'Did you mean `{PIPELINE}.3.mask_ratio`?'),
+    ('mask_ratio=0.3', f'Set `{PIPELINE}.3.mask_ratio`. In training, --mask-ratio does'),
+    ('epochs=50', 'a variable of the config file.*In training, --epochs does'),
     ('model.backbone.img_sze=192', r'\(MaskedSwinTransformer\) takes no `img_sze`. Did you mean'),
     ('model.patch_hed=None', 'Did you mean `patch_head`'),
     ('train_dataloader.sampler.shufle=False', 'Did you mean `shuffle`'),
@@ -99,7 +101,19 @@ DENSE = pytest.mark.maintained_only
     pytest.param(short, marks=DENSE if '/coco/' in short or '/ade20k/' in short else ())
     for short in RUNNABLE])
 def test_check_config__passes_every_config_of_ours(short):
-    check_config(Config.fromfile(RUNNABLE[short]))
+    cfg = Config.fromfile(RUNNABLE[short])
+    check_config(cfg)
+    # the names at its head are those of what runs
+    ratios = [one.mask_ratio for _, one in transforms(cfg) if 'mask_ratio' in one]
+    runs = dict(
+        start=cfg.model.backbone.init_cfg.get('checkpoint') if 'start' in cfg else None,
+        teacher=cfg.model.get('target_generator', {}).get('checkpoint'),
+        batch_size=cfg.train_dataloader.get('batch_size'),
+        epochs=cfg.train_cfg.get('max_epochs'),
+        data=(innermost_dataset(cfg.train_dataloader) or {}).get('data_root'),
+        mask_ratio=ratios[0] if ratios else None)
+    assert {name: cfg[name] for name in runs if name in cfg} == {
+        name: value for name, value in runs.items() if name in cfg}
 
 
 @pytest.mark.parametrize('name', [

@@ -34,6 +34,7 @@ def test_shortcuts__reach_what_runs_in_every_pretraining(name, tmp_path):
     assert cfg.optim_wrapper.optimizer.lr == 0.25 and not cfg.auto_scale_lr.enable
     assert cfg.train_cfg.max_epochs == 7 and cfg.randomness.seed == 11
     assert max(scheduler.end for scheduler in cfg.param_scheduler) == 7
+    assert cfg.get('epochs', 7) == 7  # the name that the file has for it
     assert [hook.data_root for hook in cfg.custom_hooks if hook.type == 'KNNHook'] == ['/knn']
 
 

@@ -31,9 +31,9 @@ def test_with_stock_transforms__replaces_ours_alone_in_views_too():
     assert pipeline[0] == dict(type='LoadRGBImage')
 
 
-@pytest.mark.parametrize('name', ['mimco', 'moby'])
+@pytest.mark.parametrize('name', ['mimco_swin-t', 'teachers/moby_swin-t'])
 def test_with_stock_transforms__leaves_none_of_ours_in_a_pipeline(name):
-    file = tiny.CONFIGS / '_base_' / 'datasets' / f'imagenet_{name}.py'
+    file = tiny.CONFIGS / 'pretrain' / f'{name}.py'
     pipeline = with_stock_transforms(Config.fromfile(file).train_pipeline, 'pillow')
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         built = [TRANSFORMS.build(transform) for transform in pipeline]

@@ -47,8 +47,8 @@ def pipelines() -> dict[str, tuple[list[dict], str]]:
     from mmengine.config import Config
 
     from mimco_mm.speed import with_stock_transforms
-    folder = ROOT / 'configs' / '_base_' / 'datasets'
-    mimco, moby = (Config.fromfile(folder / f'imagenet_{name}.py') for name in ('mimco', 'moby'))
+    mimco, moby = (Config.fromfile(ROOT / 'configs' / 'pretrain' / f'{name}_swin-t.py')
+                   for name in ('mimco', 'teachers/moby'))
     load, crop, *rest = mimco.train_pipeline
     bicubic = [load, dict(crop, interpolation='bicubic'), *rest]
     rows = {}

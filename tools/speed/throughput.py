@@ -80,7 +80,7 @@ def reading(folder: Path, batch_size: int):
     from mmengine.config import Config
     from mmengine.registry import FUNCTIONS
     from mmpretrain.registry import DATASETS
-    cfg = Config.fromfile(ROOT / 'configs' / '_base_' / 'datasets' / 'imagenet_mimco.py')
+    cfg = Config.fromfile(ROOT / 'configs' / 'pretrain' / 'mimco_swin-t.py')
     collate = FUNCTIONS.get(cfg.train_dataloader.collate_fn.type)
     dataset = DATASETS.build(dict(type='ResilientDataset', dataset=dict(
         type='ImageFolder', data_root=str(folder), with_label=False,

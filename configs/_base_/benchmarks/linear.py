@@ -1,23 +1,18 @@
 # Linear probe on ImageNet: the frozen features of the last norm, averaged; only the head learns.
-_base_ = ['imagenet_data.py', 'imagenet_runtime.py']
+_base_ = 'classifier.py'
 
+pillow = dict(backend='pillow', interpolation='bilinear')
 train_pipeline = [  # MoBY, MoCo v3: crop and flip alone
     dict(type='LoadRGBImage'),
-    dict(type='RandomResizedCrop', scale=224, backend='pillow', interpolation='bilinear'),
+    dict(type='RandomResizedCrop', scale=224, **pillow),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackInputs', meta_keys=('img_path', )),
 ]
-test_pipeline = [
-    dict(type='LoadRGBImage'),
-    dict(type='ResizeEdge', scale=256, backend='pillow', interpolation='bilinear'),
-    dict(type='CenterCrop', crop_size=224),
-    dict(type='PackInputs', meta_keys=('img_path', )),
-]
+test_pipeline = _base_.center_crop
+test_pipeline[1].update(pillow)
 train_dataloader = dict(dataset=dict(dataset=dict(pipeline=train_pipeline)))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_dataloader = val_dataloader
+val_dataloader = test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 model = dict(
-    type='LinearProbe',
-    neck=dict(type='GlobalAveragePooling'),
-    head=dict(type='LinearClsHead', num_classes=1000))
-optim_wrapper = dict(type='AutocastOptimWrapper')  # MoBY: apex O1
+    type='LinearProbe', backbone=_base_.from_file,
+    neck=dict(type='GlobalAveragePooling'), head=dict(type='LinearClsHead', num_classes=1000))
+optim_wrapper = _base_.autocast

@@ -1,4 +1,3 @@
 # k-NN accuracy on ImageNet by the averaged features of a Swin-B; no figure in the paper.
 _base_ = 'swin-t.py'
-
 model = dict(backbone=dict(arch='base'))

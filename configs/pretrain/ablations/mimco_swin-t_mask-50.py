@@ -1,9 +1,6 @@
 # Table 5, mask ratio 50 %: 81.56 % (paper). 25 of 49 units.
 _base_ = '../mimco_swin-t.py'
-
-train_pipeline = [
-    *_base_.augmentation,
-    dict(type='MaskGenerator', input_size=224, mask_patch_size=32, mask_ratio=0.5),
-    _base_.pack,
-]
+mask_ratio = 0.5
+train_pipeline = _base_.train_pipeline
+train_pipeline[3].mask_ratio = mask_ratio
 train_dataloader = dict(dataset=dict(dataset=dict(pipeline=train_pipeline)))
