@@ -16,15 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from command_line import ROOT, Parser, run_tool
 
-SIMMIM, MIMCO = 'SimMIM', 'MimCo'
-# Backbone -> contrastive method and its config; SimMIM's config, and what a larger one differs in.
-LARGER = dict(backbone=dict(arch='base'), neck=dict(in_channels=1024))
-BACKBONES = {
-    'swin-t': ('MoBY', 'moby_swin-t', 'simmim_swin-t', {}),
-    'swin-b': ('MoBY', 'moby_swin-b', 'simmim_swin-t', LARGER),
-    'vit-s': ('MoCo v3', 'mocov3_vit-s', 'simmim_vit-s', {}),
-    'vit-b': ('MoCo v3', 'mocov3_vit-b', 'simmim_vit-b', {}),
-}
+BACKBONES = ('swin-t', 'swin-b', 'vit-s', 'vit-b')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -51,30 +43,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def methods(backbone: str, args: argparse.Namespace) -> dict[str, tuple]:
-    """{row: (method, its config, whether it has the faster layers)}; SimMIM is the first."""
-    from mmengine.config import Config
-    contrastive, contrastive_file, simmim_file, larger = BACKBONES[backbone]
-
-    def config(name: str, **model):
-        cfg = Config.fromfile(ROOT / 'configs' / 'pretrain' / f'{name}.py')
-        cfg.merge_from_dict(dict(model=model))
-        return cfg
-
-    simmim, mimco = f'baselines/{simmim_file}', f'mimco_{backbone}'
-    rows = {
-        SIMMIM: (SIMMIM, config(simmim, **larger), False),
-        contrastive: (contrastive, config(f'teachers/{contrastive_file}'), False),
-        f'{MIMCO}, plain layers': (MIMCO, config(mimco), False),
-        MIMCO: (MIMCO, config(mimco), True),
-        f'{SIMMIM}, faster layers': (SIMMIM, config(simmim, **larger), True),
-    }
-    if args.teacher_dtype:
-        rows[f'{MIMCO}, teacher in {args.teacher_dtype}'] = (
-            MIMCO, config(mimco, target_generator=dict(dtype=args.teacher_dtype)), True)
-    return rows
-
-
 def reading(folder: Path, batch_size: int):
     """What makes a batch ready, in this process."""
     from mmengine.config import Config
@@ -93,9 +61,10 @@ def measure(backbone: str, args: argparse.Namespace) -> dict:
     import torch
 
     from mimco_mm.speed import PeakMemory, TrainingStep, count_work, shares, step_rows, take_turns
+    from mimco_mm.speed.methods import MIMCO, methods
     device = torch.device(args.device)
     dtype = torch.bfloat16 if args.precision == 'bfloat16' else None
-    rows = methods(backbone, args)
+    rows = methods(backbone, args.teacher_dtype)
     with tempfile.TemporaryDirectory() as folder:
         steps = {row: TrainingStep(config, args.batch_size, device, dtype, faster, Path(folder))
                  for row, (_, config, faster) in rows.items()}
