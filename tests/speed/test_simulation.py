@@ -8,9 +8,9 @@ import torch
 from mmengine.config import Config
 
 from mimco_mm.errors import ConfigError
+from mimco_mm.speed.simulation import simulate
 from mimco_mm.speed.simulation.autocast import like_cuda
 from mimco_mm.speed.simulation.ledger import Ledger
-from mimco_mm.speed.simulation.simulated_step import simulate
 from tests import tiny
 
 # torch 2.5 has fewer operators with shapes for tensors without values
@@ -42,7 +42,7 @@ def test_step__memory_grows_with_batch_and_precision_products_with_the_batch():
     assert more.total('flops') == pytest.approx(2 * few.total('flops'), rel=0.01)
 
 
-@pytest.mark.parametrize('name', ['study/mimco_swin-micro', 'benchmarks/imagenet/swin-t'])
+@pytest.mark.parametrize('name', ['study/mimco_swin-micro', 'study/finetune_swin-micro'])
 def test_step__of_other_configs_is_refused(name):
     with pytest.raises(ConfigError, match='take one of configs/pretrain'):
         simulate(Config.fromfile(tiny.CONFIGS / f'{name}.py'), 4)

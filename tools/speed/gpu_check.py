@@ -30,7 +30,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--parts', type=numbers, default=list(range(1, 9)), metavar='N,N',
                         help='by their numbers, in this order (default: all)')
     parser.add_argument('--batch-size', type=count, metavar='B',
-                        help='images of a step (default: 256; 4 on a CPU)')
+                        help='images of a step (default: 256; 2 on a CPU)')
     parser.add_argument('--minutes', type=float, default=8., metavar='M',
                         help='for all parts (default: %(default)g)')
     parser.add_argument('--out', type=Path, default=Path('work_dirs', 'gpu_check.json'),
@@ -47,7 +47,7 @@ def main() -> None:
         sys.exit('error: nvidia-smi finds no GPU here. `--device cpu` rehearses the check without '
                  'one; `nvidia-smi` says what is wrong with one that is there.')
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the part that runs ends as well
-    batch_size = args.batch_size or (256 if args.device == 'cuda' else 4)
+    batch_size = args.batch_size or (256 if args.device == 'cuda' else 2)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         found = check(
             Setting(args.device, batch_size, Path(folder)), args.parts, 60 * args.minutes, args.out,

@@ -10,7 +10,8 @@ from .rows import Setting
 WIDTH = 64
 SWIN = dict(embed_dims=8, depths=[1, 1, 2, 1], num_heads=[1, 1, 2, 2])
 VIT = dict(embed_dims=WIDTH, num_layers=1, num_heads=2, feedforward_channels=2 * WIDTH)
-SMALL = dict(in_channels={384: WIDTH, 768: WIDTH, 1024: WIDTH}, hid_channels={4096: WIDTH},
+WIDTHS = {384: WIDTH, 768: WIDTH, 1024: WIDTH}
+SMALL = dict(in_channels=WIDTHS, out_channels=WIDTHS, hid_channels={4096: WIDTH},
              queue_len={4096: 64})
 
 
@@ -26,7 +27,7 @@ def config_for(setting: Setting, name: str, **model: Any) -> Config:
 def shrink(part: Any) -> None:
     """Small networks, heads and queues, in place, for images of the size that they are."""
     if isinstance(part, dict):
-        if isinstance(part.get('arch'), str):
+        if 'arch' in part:
             part['arch'] = SWIN if 'Swin' in part['type'] else VIT
         for key, value in part.items():
             if key in SMALL and value in SMALL[key]:

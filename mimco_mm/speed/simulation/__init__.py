@@ -1,3 +1,6 @@
-from .simulated_step import StepCount, simulate
+"""Whole training steps on tensors without values: what a GPU would be asked for."""
 
-__all__ = ['StepCount', 'simulate']
+from .simulated_step import StepCount, count_steps
+from .simulation import simulate
+
+__all__ = ['StepCount', 'count_steps', 'simulate']

@@ -1,13 +1,14 @@
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Iterator, Optional
-from unittest import mock
 
 import torch
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils import _foreach_utils
 from torch.utils._pytree import tree_map
+
+from .replacing import replaced
 
 aten = torch.ops.aten
 # What CUDA's autocast computes in its type, and in float32 (docs.pytorch.org/docs/stable/amp.html),
@@ -78,16 +79,12 @@ def like_cuda() -> Iterator[LikeCUDA]:
     optimizer = import_module('torch.optim.optimizer')
     fused = optimizer._get_fused_kernels_supported_devices
     foreach = _foreach_utils._get_foreach_kernels_supported_devices
-    with ExitStack() as stack:
-        for module, name, value in (
-                (torch, 'autocast', MetaAutocast),
-                (torch, 'is_autocast_enabled',
-                 lambda kind='cuda': enabled('cpu' if kind == 'meta' else kind)),
-                (torch, 'get_autocast_dtype',
-                 lambda kind: dtype('cpu' if kind == 'meta' else kind)),
-                (optimizer, '_get_fused_kernels_supported_devices',
-                 lambda: [*fused(), 'meta']),
-                *((module, '_get_foreach_kernels_supported_devices', lambda: [*foreach(), 'meta'])
-                  for module in (_foreach_utils, optimizer))):
-            stack.enter_context(mock.patch.object(module, name, value))
-        yield stack.enter_context(LikeCUDA())
+    with replaced(
+            (torch, 'autocast', MetaAutocast),
+            (torch, 'is_autocast_enabled',
+             lambda kind='cuda': enabled('cpu' if kind == 'meta' else kind)),
+            (torch, 'get_autocast_dtype', lambda kind: dtype('cpu' if kind == 'meta' else kind)),
+            (optimizer, '_get_fused_kernels_supported_devices', lambda: [*fused(), 'meta']),
+            *((module, '_get_foreach_kernels_supported_devices', lambda: [*foreach(), 'meta'])
+              for module in (_foreach_utils, optimizer))), LikeCUDA() as cuda:
+        yield cuda

@@ -1,6 +1,5 @@
 """The main command as a user types it: two epochs on made JPEGs, then --resume for a third."""
 
-import json
 import math
 import os
 import subprocess
@@ -11,6 +10,7 @@ from typing import Dict, Iterator, List
 from ....names import printable
 from ....options import CONFIGS
 from ...simulation import simulate
+from ..logged import logged_steps
 from ..made_files import jpegs, teacher
 from ..rows import Row, Setting, figure, judged, skipped
 from ..sizes import config_for
@@ -27,7 +27,7 @@ def run(setting: Setting) -> Iterator[Row]:
     yield judged('2 epochs', first.returncode == 0, ending(first))
     if first.returncode:
         return
-    steps = logged(work_dir)
+    steps = logged_steps(work_dir)
     losses = [step['loss'] for step in steps]
     yield judged('losses', bool(losses) and all(map(math.isfinite, losses)),
                  f'{losses[0]:.3f} at first, {losses[-1]:.3f} at last', losses=losses)
@@ -36,7 +36,7 @@ def run(setting: Setting) -> Iterator[Row]:
     yield judged('checkpoints', all(map(Path.is_file, files)), ', '.join(
         f'{file.name} {file.stat().st_size / 2**20:.0f} MiB' for file in files if file.is_file()))
     again = subprocess.run([*command, f'--work-dir={work_dir}', '--epochs=3', '--resume'], **ASIDE)
-    after = logged(work_dir)[len(steps):]
+    after = logged_steps(work_dir)[len(steps):]
     went_on = bool(after) and after[0]['step'] == steps[-1]['step'] + 1
     yield judged('--resume', again.returncode == 0 and went_on,
                  f'{ending(again)}; {len(after)} steps after the {len(steps)} first')
@@ -67,13 +67,6 @@ def ending(done: subprocess.CompletedProcess) -> str:
     errors = [line for line in lines if 'error' in line.lower()]
     said = '' if done.returncode == 0 else f': {printable((errors or lines)[-1])[:200]}'
     return f'exit code {done.returncode}{said}'
-
-
-def logged(work_dir: Path) -> List[Dict[str, float]]:
-    """What was logged of each step, all runs of the folder in their order."""
-    files = sorted(work_dir.glob('*/vis_data/scalars.json'))
-    lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
-    return [line for line in lines if 'loss' in line]
 
 
 def memory(setting: Setting, steps: List[Dict[str, float]]) -> Row:

@@ -6,8 +6,9 @@ from typing import Iterator
 
 import torch
 
+from ..logged import logged_steps
 from ..rows import Row, Setting, judged, skipped
-from .main_command import ASIDE, ending, logged, main_command
+from .main_command import ASIDE, ending, main_command
 
 
 def run(setting: Setting) -> Iterator[Row]:
@@ -24,6 +25,6 @@ def run(setting: Setting) -> Iterator[Row]:
     yield judged('ranks', 'ranks x' in done.stdout and '= 2 ranks' in done.stdout,
                  next(line.split('- ')[-1].strip() for line in done.stdout.splitlines()
                       if 'effective batch' in line))
-    losses = [step['loss'] for step in logged(work_dir)]
+    losses = [step['loss'] for step in logged_steps(work_dir)]
     yield judged('losses', bool(losses) and all(map(math.isfinite, losses)),
                  f'{losses[0]:.3f} at first, {losses[-1]:.3f} at last', losses=losses)

@@ -11,6 +11,7 @@ from mmpretrain.registry import RUNNERS
 
 from ....errors import UserError
 from ....options import apply_options, apply_shortcuts
+from ..logged import logged
 from ..made_files import jpegs, teacher
 from ..rows import Row, Setting, judged, skipped
 from ..sizes import config_for
@@ -41,8 +42,11 @@ def trained(setting: Setting, name: str, precision: Dict[str, Any], knn: bool = 
     for hook in hooks:
         runner.register_hook(hook)
     runner.train()
-    return runner, {key.removeprefix('train/'): buffer.current()
-                    for key, buffer in runner.message_hub.log_scalars.items()}
+    scalars = {key.removeprefix('train/'): buffer.current()
+               for key, buffer in runner.message_hub.log_scalars.items()}
+    for line in logged(Path(runner.work_dir)):
+        scalars.update(line)
+    return runner, scalars
 
 
 def run_config(setting: Setting, name: str, precision: Dict[str, Any], knn: bool) -> Config:
