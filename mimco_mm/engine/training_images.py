@@ -40,6 +40,12 @@ def first_batch(cfg: Config, preprocessor: nn.Module, count: int,
         RuntimeError: the images cannot be found; the message names the config keys.
         ConfigError: collate function, pipeline and preprocessor do not fit each other.
     """
+    batch = preprocessor(loaded_batch(cfg, count, seed), training=True)
+    return batch['inputs'], batch['data_samples']
+
+
+def loaded_batch(cfg: Config, count: int, seed: int) -> dict:
+    """The same as the loader gives it, on the host, for the model's preprocessor."""
     config = deepcopy(cfg.train_dataloader)
     config.pop('prefetch_factor', None)  # of workers
     config.setdefault('collate_fn', dict(type='default_collate'))
@@ -50,8 +56,7 @@ def first_batch(cfg: Config, preprocessor: nn.Module, count: int,
     loader = Runner.build_dataloader(config, seed=seed)
     if hasattr(loader.dataset, 'set_epoch'):
         loader.dataset.set_epoch(0, seed)
-    batch = preprocessor(next(iter(loader)), training=True)
-    return batch['inputs'], batch['data_samples']
+    return next(iter(loader))
 
 
 def to_pixels(inputs: torch.Tensor, preprocessor: nn.Module) -> np.ndarray:

@@ -46,3 +46,13 @@ def compiled_blocks(model: nn.Module) -> Tuple[int, int]:
     blocks = [module for network in networks for module in network.modules()
               if isinstance(module, BLOCKS)]
     return sum(block._compiled_call_impl is not None for block in blocks), len(blocks)
+
+
+def uncompiled(model: nn.Module) -> nn.Module:
+    """Let the blocks run as they are again, in place."""
+    for module in model.modules():
+        if isinstance(module, BLOCKS):
+            module._compiled_call_impl = None
+        for network in getattr(module, 'hidden_networks', ()):
+            uncompiled(network)
+    return model

@@ -10,6 +10,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import nn
 
+from ...models.acceleration import uncompiled
 from ...models.utils import convert_sync_batchnorm
 from .autocast import like_cuda
 from .ledger import Counts, Ledger
@@ -67,7 +68,7 @@ def count_steps(model: nn.Module, batch: dict, optimization: dict,
                     if key not in ('dtype', 'loss_scale')}
     ledger = Ledger()
     with processes(ranks) if ranks > 1 else nullcontext(), like_cuda() as cuda, ledger:
-        model = model.to('meta')
+        model = uncompiled(model).to('meta')
         model = convert_sync_batchnorm(model) if ranks > 1 else revert_sync_batchnorm(model)
         model.train()
         wrapper = build_optim_wrapper(model, dict(optimization, type='OptimWrapper'))
