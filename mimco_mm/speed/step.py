@@ -33,15 +33,12 @@ class TrainingStep:
     def __init__(self, config: Config, batch_size: int, device: torch.device,
                  dtype: Optional[torch.dtype], faster: bool, folder: Path) -> None:
         self.device, self.dtype = device, dtype
-        optimization = dict(config.optim_wrapper, type='OptimWrapper')  # `dtype` chooses autocast
-        if not faster:
-            optimization.pop('constructor', None)
-            optimization['optimizer'] = dict(optimization['optimizer'], fused=None)
         with DefaultScope.overwrite_default_scope('mmpretrain'):
             model = build_model(config.model, folder)
             self.model = (accelerate(model) if faster else model).to(device)
             self.model.train()
-            self.optim_wrapper = build_optim_wrapper(self.model, optimization)
+            self.optim_wrapper = build_optim_wrapper(
+                self.model, optimization(config.optim_wrapper, faster))
         views = 1 if config.model.type in ('MimCo', 'SimMIM') else 2
         self.inputs = [torch.randn(batch_size, 3, 224, 224, device=self.device)
                        for _ in range(views)]
@@ -89,6 +86,20 @@ class TrainingStep:
             self.optim_wrapper.zero_grad()
 
         return dict(teacher=teacher, student=student, optimizer=optimizer)
+
+
+def optimization(config: dict, faster: bool) -> dict:
+    """An ``optim_wrapper`` without autocast, which the step itself chooses.
+
+    Args:
+        config: of the run.
+        faster: see ``TrainingStep``.
+    """
+    config = dict(config, type='OptimWrapper')
+    if not faster:
+        config.pop('constructor', None)
+        config['optimizer'] = dict(config['optimizer'], fused=None)
+    return config
 
 
 def build_model(config: dict, folder: Path) -> torch.nn.Module:

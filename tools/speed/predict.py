@@ -24,6 +24,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--gpus', type=count, default=1, help='processes of the run (default: 1)')
     parser.add_argument('--amp', choices=('bf16', 'off'), default='bf16',
                         help='what autocast computes in (default: bf16)')
+    parser.add_argument('--plain', action='store_true',
+                        help="mmpretrain's and mmengine's own layers and optimizer")
     return parser.parse_args(argv)
 
 
@@ -40,10 +42,11 @@ def main() -> None:
     MMLogger.get_instance('predict').setLevel(logging.ERROR)
     config = load_config(args.config)
     images = args.batch_size or config.train_dataloader.batch_size
-    step = simulate(config, images, torch.bfloat16 if args.amp == 'bf16' else None, args.gpus)
+    step = simulate(config, images, torch.bfloat16 if args.amp == 'bf16' else None, args.gpus,
+                    faster=not args.plain)
 
-    print(f'{args.config}: {images} images on each of {args.gpus} GPUs, autocast {args.amp}; '
-          'predicted, not measured')
+    print(f'{args.config}: {images} images on each of {args.gpus} GPUs, autocast {args.amp}'
+          f'{", plain layers" if args.plain else ""}; predicted, not measured')
     for name, what in (('launches', 'launches'), ('waits', 'waits of the host for the device'),
                        ('blocking', 'copies from the host that it waits for')):
         parts = ', '.join(f'{part} {getattr(counts, name)}' for part, counts in zip(

@@ -7,7 +7,7 @@ import subprocess
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence
 
 from ...names import printable
 from .child import DONE, run_child
@@ -42,7 +42,7 @@ PARTS = (
 
 
 def check(setting: Setting, numbers: Iterable[int], seconds: float, out: Path,
-          told: Callable[[str, Row], None]) -> Dict[str, Any]:
+          told: Callable[[str, Row], None], parts: Sequence[Part] = PARTS) -> Dict[str, Any]:
     """Run parts; the file is whole after every row.
 
     Args:
@@ -50,6 +50,7 @@ def check(setting: Setting, numbers: Iterable[int], seconds: float, out: Path,
         seconds: for all of them; what does not begin in time is skipped.
         out: a JSON file.
         told: hears of each row when it is there, with its part's title.
+        parts: that are numbered.
 
     Returns:
         What the file has.
@@ -57,7 +58,7 @@ def check(setting: Setting, numbers: Iterable[int], seconds: float, out: Path,
     found: Dict[str, Any] = dict(machine=machine(setting), parts=[])
     deadline = time.monotonic() + seconds
     for number in numbers:
-        part = PARTS[number - 1]
+        part = parts[number - 1]
         title, started = f'{number}. {part.title}', time.monotonic()
         record: Dict[str, Any] = dict(number=number, title=part.title, seconds=0., rows=[])
         found['parts'].append(record)
@@ -103,7 +104,8 @@ def rows_of(part: Part, setting: Setting, seconds: float) -> Iterator[Row]:
         ended = f'its process ended with code {process.exitcode}'
     finally:
         stop(process)
-    yield Row('the part itself', 'fail', f'{ended}; last: {" ".join(last_lines(log, 1))[:200]}')
+    said = ' '.join(last_lines(log, 1))[:200] or 'nothing was printed'
+    yield Row('the part itself', 'fail', f'{ended}; last: {said}')
 
 
 def stop(process: multiprocessing.Process) -> None:

@@ -10,7 +10,7 @@ from mmpretrain.structures import DataSample
 
 from ...errors import ConfigError
 from ...models.acceleration import accelerate
-from ..step import build_model, masked_sample
+from ..step import build_model, masked_sample, optimization
 from .simulated_step import StepCount, count_steps
 
 VIEWS = {'MimCo': 1, 'SimMIM': 1, 'MoBY': 2, 'MoCoV3': 2, 'SimMIMMoBY': 3}
@@ -19,7 +19,7 @@ PREPROCESSORS = ('DecodingDataPreprocessor', 'MimCoDataPreprocessor', 'SelfSupDa
 
 
 def simulate(config: Config, batch_size: int, dtype: Optional[torch.dtype] = torch.bfloat16,
-             ranks: int = 1) -> StepCount:
+             ranks: int = 1, faster: bool = True) -> StepCount:
     """Count the second training step of a config, with weights and images that are made for it.
 
     Args:
@@ -27,6 +27,7 @@ def simulate(config: Config, batch_size: int, dtype: Optional[torch.dtype] = tor
         batch_size: images.
         dtype: what autocast computes in; None computes in float32.
         ranks: processes that BN and queues are to find.
+        faster: see ``TrainingStep``.
 
     Raises:
         ConfigError: it is no config of a training on images of 224 px.
@@ -37,8 +38,10 @@ def simulate(config: Config, batch_size: int, dtype: Optional[torch.dtype] = tor
         config.model.data_preprocessor = config.data_preprocessor
         if config.model.type in CLASSIFIERS:
             config.model.backbone.init_cfg = None  # the weights do not matter
-        model = accelerate(build_model(config.model, Path(folder)))
-        return count_steps(model, noise(config, batch_size), config.optim_wrapper, dtype, ranks)
+        model = build_model(config.model, Path(folder))
+        model = accelerate(model) if faster else model
+        return count_steps(model, noise(config, batch_size),
+                           optimization(config.optim_wrapper, faster), dtype, ranks)
 
 
 def check(config: Config) -> None:
