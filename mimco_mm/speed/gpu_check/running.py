@@ -114,7 +114,8 @@ def stop(process: multiprocessing.Process) -> None:
     for number in (15, 9):
         try:
             os.killpg(process.pid, number)
-        except ProcessLookupError:
+        except ProcessLookupError:  # all of it has ended, or it has no group yet
+            process.kill()
             break
         process.join(5)
     process.join()
