@@ -29,6 +29,8 @@ def shrink(part: Any) -> None:
     if isinstance(part, dict):
         if 'arch' in part:
             part['arch'] = SWIN if 'Swin' in part['type'] else VIT
+            if part['arch'] is VIT and 'out_indices' in part:
+                part['out_indices'] = (0, )  # there is one layer
         for key, value in part.items():
             if key in SMALL and value in SMALL[key]:
                 part[key] = SMALL[key][value]
