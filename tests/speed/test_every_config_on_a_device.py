@@ -6,7 +6,6 @@ may be.
 """
 
 import pytest
-import torch
 from mmengine.config import Config
 
 from mimco_mm.speed.gpu_check.sizes import shrink
@@ -44,6 +43,9 @@ def test_pretraining__waits_for_nothing(name):
 
 
 @pytest.mark.parametrize('name', BENCHMARKS)
-def test_classifier__waits_once_and_sends_what_it_must(name):
-    step = simulate(small(name), batch_size=4, dtype=torch.bfloat16, ranks=8)
-    assert (step.forward.waits, step.backward.waits, step.optimizer.waits) == (1, 0, 1)
+def test_classifier__waits_as_mmpretrains_parts_do(name):
+    step = simulate(small(name), batch_size=4, ranks=8)
+    assert step.forward.waits <= 1  # labels are checked before they become one-hot
+    assert step.backward.waits == 0 and step.optimizer.waits <= 1
+    assert step.total('blocking') <= 3  # images, labels, the order of Mixup or CutMix
+    assert step.forward.launches > 30 and step.peak > step.fixed
