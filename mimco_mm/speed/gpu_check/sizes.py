@@ -28,9 +28,10 @@ def shrink(part: Any) -> None:
     """Small networks, heads and queues, in place, for images of the size that they are."""
     if isinstance(part, dict):
         if 'arch' in part:
-            part['arch'] = SWIN if 'Swin' in part['type'] else VIT
-            if part['arch'] is VIT and 'out_indices' in part:
-                part['out_indices'] = (0, )  # there is one layer
+            is_swin = 'Swin' in part['type']
+            part['arch'] = SWIN if is_swin else VIT
+            if not is_swin and 'out_indices' in part:
+                part['out_indices'] = [0]  # there is one layer
         for key, value in part.items():
             if key in SMALL and value in SMALL[key]:
                 part[key] = SMALL[key][value]
