@@ -24,6 +24,21 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(1, f'error: {message} (see {self.prog} --help)\n')
 
+    def expect_from(self, args: argparse.Namespace, **least: int) -> None:
+        """Refuse numbers below ``least``, by the names of their options."""
+        for name, number in least.items():
+            value = getattr(args, name)
+            if value is not None and value < number:
+                self.error(f'--{name.replace("_", "-")}: expected a number from {number} up, got '
+                           f'{value}')
+
+    def expect_above_0(self, args: argparse.Namespace, *names: str) -> None:
+        """Refuse numbers that are 0 or less."""
+        for name in names:
+            value = getattr(args, name)
+            if value is not None and value <= 0:
+                self.error(f'--{name.replace("_", "-")} expects a number above 0, got {value:g}')
+
 
 def count(text: str) -> int:
     """A whole number from 1 up, for ``add_argument(type=count)``."""
@@ -32,10 +47,10 @@ def count(text: str) -> int:
     return int(text)
 
 
-def run_tool(main: Callable[[], None]) -> None:
+def run_tool(main: Callable[..., None], *args: Any) -> None:
     """Run a tool; what the user can mend ends it with the message alone, exit code 1."""
     try:
-        main()
+        main(*args)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

@@ -5,7 +5,7 @@ from .frozen_backbone import (
     load_described_backbone,
     load_frozen_backbone,
 )
-from .frozen_maps import feature_maps
+from .frozen_maps import feature_maps, titled_features
 from .global_features import extract_global_features, global_feature
 from .knn import knn_accuracies, knn_accuracy, nearest_neighbours
 from .representation import feature_std, rankme
@@ -17,5 +17,5 @@ __all__ = [
     'global_feature', 'join_processes', 'knn_accuracies', 'knn_accuracy', 'labelled_folder',
     'labelled_loader', 'leave_processes', 'load_described_backbone', 'load_frozen_backbone',
     'load_titled_backbones', 'nearest_neighbours', 'own_size', 'rankme', 'ranking_scores',
-    'readable_features', 'retrieval_scores'
+    'readable_features', 'retrieval_scores', 'titled_features'
 ]

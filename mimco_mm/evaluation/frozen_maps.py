@@ -1,15 +1,19 @@
 """Feature maps of frozen backbones, batch by batch, of images that may be broken."""
 
-from typing import Dict, Iterator, Tuple
+from typing import Dict, Iterator, Sequence, Tuple
 
+import numpy as np
 import torch
 from mmengine.device import get_device
 from mmpretrain.registry import MODELS
 from torch import nn
 from torch.utils.data import DataLoader
 
+from ..datasets import image_loader
 from ..errors import ConfigError
 from ..progress import progress
+from .features import pooled
+from .titled_backbones import TitledBackbone
 
 # ImageNet's, in RGB, of 255: all the checkpoints that are known were trained with it, CLIP apart.
 NORMALISATION = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
@@ -48,3 +52,25 @@ def feature_maps(networks: Dict[str, nn.Module], loader: DataLoader, broken: Dic
                 raise ConfigError(f'Features of {title} are not finite: its weights are damaged or '
                                   'diverged.')
         yield batch.rows, maps
+
+
+def titled_features(title: str, backbone: TitledBackbone, paths: Sequence[str],
+                    broken: Dict[str, str], batch_size: int,
+                    num_workers: int) -> Tuple[np.ndarray, np.ndarray]:
+    """The images that can be read, as rows (N,) of ``paths``, and their features (N, C).
+
+    Args:
+        title: of the backbone, for errors.
+        backbone: whose maps are averaged over their positions.
+        paths: of the images.
+        broken: gets path -> reason of those that cannot be read.
+        batch_size: images at a time.
+        num_workers: processes that decode them.
+    """
+    loader = image_loader(paths, backbone.img_size, batch_size, num_workers)
+    batches = [(rows, pooled(maps[title]).cpu()) for rows, maps in feature_maps(
+        {title: backbone.network}, loader, broken)]
+    if not batches:
+        return np.empty(0, int), np.empty((0, 1))
+    rows, features = (np.concatenate(part) for part in zip(*batches))
+    return rows, features

@@ -1,13 +1,12 @@
-"""Figure 2: accuracy after fine-tuning over effective epochs, the paper's points and own ones."""
+"""Figure 2: accuracy after fine-tuning over effective epochs."""
 
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, List, Optional
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..errors import ConfigError
-from ..tables import TABLE_1, Result, objections
+from .efficiency_points import Point
 from .pictures import fold
 
 NETWORKS = {'swin-t': 'Swin-T', 'swin-b': 'Swin-B', 'vit-s': 'ViT-S/16', 'vit-b': 'ViT-B/16'}
@@ -24,71 +23,11 @@ LARGE_MARKERS = '*p'
 LEGEND = 1.7  # inches of its text
 
 
-class Point(NamedTuple):
-    """One fine-tuning on ImageNet-1K.
-
-    Attributes:
-        network: one of ``NETWORKS``.
-        method: as Table 1 names it.
-        epochs: of the pre-training; None for training with labels alone.
-        effective_epochs: see ``effective_epochs``; None likewise.
-        top1: percent.
-        source: 'paper', or the file that it is read from.
-    """
-
-    network: str
-    method: str
-    epochs: Optional[int]
-    effective_epochs: Optional[int]
-    top1: float
-    source: str
-
-
-def paper_points(networks: Sequence[str]) -> List[Point]:
-    """Table 1's rows of these networks."""
-    return [Point(row.network, row.method, row.epochs, row.effective_epochs, row.values['top1'],
-                  'paper') for row in TABLE_1 if row.network in networks]
-
-
-def own_points(run: dict, results: List[Result], networks: Sequence[str]) -> List[Point]:
-    """The fine-tunings on ImageNet of one suite of transfers.
-
-    Args:
-        run: see ``read_run``.
-        results: see ``read_results``.
-        networks: that are drawn.
-
-    Raises:
-        ValueError: there is nothing to draw; the message says why.
-    """
-    found = [result for result in results
-             if result.benchmark == 'imagenet' and 'top1' in result.values]
-    if run['network'] not in networks:
-        raise ConfigError(f'it is of {run["network"]}, not of {", ".join(networks)}: --network '
-                          'chooses')
-    if not found:
-        raise ConfigError('it has no result on ImageNet; --suite imagenet of '
-                          'tools/transfers/run.sh makes one')
-    if run['effective_epochs'] is None:
-        raise ConfigError('its effective epochs are not known, which the type of the algorithm and '
-                          "the name of the teacher's file tell; write `effective_epochs` into its "
-                          'run.json by hand')
-    for result in found:
-        reasons = objections(run, result)
-        if not result.is_of(run):
-            reasons.insert(0, 'it is of another checkpoint than its run.json')
-        if reasons:
-            raise ConfigError("its result on ImageNet cannot stand beside the paper's: "
-                             + '; '.join(reasons))
-    return [Point(run['network'], run['method'], run['epochs'], run['effective_epochs'],
-                  result.values['top1'], result.source) for result in found]
-
-
 def plot_efficiency(points: List[Point]) -> Figure:
     """A panel for each network: the paper's points hollow and joined, others filled.
 
     Args:
-        points: of ``paper_points`` and ``own_points``.
+        points: see ``efficiency_points``.
     """
     networks = list(dict.fromkeys(point.network for point in points))
     columns = min(len(networks), 2)
@@ -149,14 +88,3 @@ def _style(method: str, from_paper: bool, marker: Optional[str], colour: Optiona
     if from_paper:
         return dict(style, markerfacecolor='none', linewidth=1.2)
     return dict(style, markeredgecolor='black', linestyle='none')
-
-
-def points_table(points: List[Point]) -> str:
-    """The points as text, one a line."""
-    lines = [f'{"network":9}{"method":13}{"epochs":>7}{"effective":>11}{"top-1, %":>10}  from']
-    for point in points:
-        epochs, effective = ('-' if value is None else value
-                             for value in (point.epochs, point.effective_epochs))
-        lines.append(f'{point.network:9}{point.method:13}{epochs:>7}{effective:>11}'
-                     f'{point.top1:10.2f}  {point.source}')
-    return '\n'.join(lines)

@@ -141,10 +141,14 @@ def read_class_names(file: Path) -> Dict[str, str]:
     ImageNet's own list, LOC_synset_mapping.txt, has this form.
 
     Raises:
-        ValueError: a line without a name.
+        ConfigError: a line without a name, or no text.
     """
     names = {}
-    for number, line in enumerate(file.read_text().splitlines(), 1):
+    try:
+        lines = file.read_text().splitlines()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f'{file}: expected lines FOLDER NAME, got no text ({error}).') from error
+    for number, line in enumerate(lines, 1):
         folder, _, name = line.strip().partition(' ')
         name = name.split(',')[0].strip()
         if folder and not name:

@@ -5,7 +5,7 @@ import json
 import pytest
 from matplotlib.colors import to_hex
 
-from mimco_mm.figures.efficiency import own_points, paper_points, plot_efficiency, points_table
+from mimco_mm.figures import own_points, paper_points, plot_efficiency, points_table
 from mimco_mm.tables.results import read_results, read_run
 from tests.tables import suites
 

@@ -4,6 +4,7 @@ import importlib.util
 import io
 import sys
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from unittest.mock import patch
@@ -14,10 +15,13 @@ TOOLS = Path(__file__).parents[2] / 'tools'
 
 
 def load_tool(name: str) -> ModuleType:
-    """The module of a tool, e.g. 'convert/pack_images.py'."""
+    """The module of a tool, e.g. 'convert/pack_images.py'; its ``main`` ends as the command does.
+    """
     spec = importlib.util.spec_from_file_location(f'{Path(name).stem}_tool', TOOLS / name)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    if hasattr(module, 'run_tool'):
+        module.main = partial(module.run_tool, module.main)
     return module
 
 

@@ -8,6 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
+from mimco_mm import figures
+from mimco_mm.figures import patterns_figure
+
 from . import feature_tools
 from .modules import load_tool
 
@@ -93,12 +96,11 @@ def test_patterns__hits_equal_single_images(made, patterns, capsys):
 
 def test_patterns__drawn_pixels_are_those_that_the_network_saw(made, patterns, monkeypatch):
     """The tiles of the figure, against the images of the JSON's hits."""
-    from mimco_mm import figures
     folder, arguments = made
     drawn = {}
-    monkeypatch.setattr(figures, 'plot_patterns', lambda mosaics, queries: drawn.update(
+    monkeypatch.setattr(patterns_figure, 'plot_patterns', lambda mosaics, queries: drawn.update(
         mosaics) or plot(mosaics, queries))
-    plot = figures.patterns.plot_patterns
+    plot = figures.plot_patterns
     patterns.main([*arguments, '--queries', '00.png:12,20'])
     written = json.loads((folder / 'new' / 'figure.json').read_text())
     for title, (whole, ) in drawn.items():

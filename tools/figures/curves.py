@@ -25,56 +25,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         help='logged values that the bold lines are moving means of; 1 is none '
                              '(default: some 1 in 25)')
     args = parser.parse_args(argv)
-    if args.smooth is not None and args.smooth < 1:
-        parser.error(f'--smooth: expected a number from 1 up, got {args.smooth}')
+    parser.expect_from(args, smooth=1)
     return args
-
-
-def read_runs(folders: list[Path]) -> dict[str, list[dict]]:
-    """Title -> scalars; the folder's name is the title, or its path where names repeat."""
-    from mimco_mm.tables import describe_damage, read_scalars
-    names = [folder.resolve().name for folder in folders]
-    runs = {}
-    for folder, name in zip(folders, names):
-        damaged: list[str] = []
-        scalars = read_scalars(folder, damaged)
-        if damaged:
-            print(f'warning: {folder}: {describe_damage(damaged)}', file=sys.stderr)
-        if not scalars:
-            sys.exit(f'error: {folder} holds no scalars of a training run: expected them in '
-                     f'{folder}/*/vis_data/scalars.json, where tools/train.py writes them '
-                     "(visualizer.vis_backends has dict(type='LocalVisBackend'))")
-        runs[name if names.count(name) == 1 else str(folder)] = scalars
-    return runs
-
-
-def with_epochs(runs: dict[str, list[dict]]) -> dict[str, list[dict]]:
-    """The runs that can be drawn over epochs; says which cannot."""
-    from mimco_mm.errors import ConfigError
-    from mimco_mm.tables import epoch_length
-    found = {}
-    for title, scalars in runs.items():
-        try:
-            epoch_length(scalars)
-            found[title] = scalars
-        except ConfigError as error:
-            print(f'left out {title}: {error}', file=sys.stderr)
-    if not found:
-        sys.exit('error: none of the runs can be drawn over epochs; take --x iteration')
-    return found
 
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    from mimco_mm.figures import picture_file, plot_curves
+    from mimco_mm.figures import picture_file, plot_curves, read_runs, with_epochs
     runs = read_runs(args.work_dirs)
     if args.x == 'epoch':
         runs = with_epochs(runs)
-    try:
-        out = picture_file(args.out or args.work_dirs[0] / 'curves.png')
-        plot_curves(runs, args.x, args.smooth).savefig(out, dpi=150)
-    except ValueError as error:
-        sys.exit(f'error: {error}')
+    out = picture_file(args.out or args.work_dirs[0] / 'curves.png')
+    plot_curves(runs, args.x, args.smooth).savefig(out, dpi=150)
     for title, scalars in runs.items():
         print(f'{title}: {len(scalars)} logged steps, {scalars[0]["step"]} to '
               f'{scalars[-1]["step"]}')

@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from arguments import add_suites
 from command_line import Parser, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=__doc__)
-    parser.add_argument('work_dirs', nargs='+', type=Path, metavar='WORK_DIR',
-                        help='work dirs of tools/transfers/run.sh, one for each checkpoint')
+    add_suites(parser, nargs='+')
     parser.add_argument('--out', type=Path,
                         help='where report.md and report.png go (default: the first work dir)')
     return parser.parse_args(argv)
@@ -25,11 +25,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     from mimco_mm.figures import write_report
-    from mimco_mm.records import RecordError
-    try:
-        print(write_report(args.work_dirs, args.out or args.work_dirs[0]))
-    except (FileNotFoundError, RecordError) as error:
-        raise SystemExit(f'error: {error}') from error
+    print(write_report(args.work_dirs, args.out or args.work_dirs[0]))
 
 
 if __name__ == '__main__':
