@@ -69,6 +69,16 @@ def stored_record(file: Path, identity: dict, mend: str) -> Optional[dict]:
     return record
 
 
+def claim(file: Path, identity: dict, mend: str) -> None:
+    """Keep a folder to one thing, whose identity ``file`` in it has, from now on at the latest.
+
+    Raises:
+        RecordError: see ``stored_record``.
+    """
+    if stored_record(file, identity, mend) is None:
+        write_json(file, dict(identity=identity))
+
+
 def differences(stored: Any, wanted: Any, key: str = '') -> List[str]:
     """'a.b was 1, now is 2' for each value of two nested dicts that is not the same."""
     if not isinstance(stored, dict) or not isinstance(wanted, dict):

@@ -9,16 +9,12 @@ and teacher; else it is refused.
 """
 
 import argparse
-import os
 import sys
-import time
-from datetime import timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from command_line import ROOT, Parser, count, run_tool
-
-CONFIGS = ROOT / 'configs' / 'study'
+from arguments import add_study_data
+from command_line import Parser, count, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -32,9 +28,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--part', choices=['rows', 'epochs'], default='rows',
                         help='rows: all methods; epochs: MimCo, no mask and l1 over the epochs of '
                              'stage 2 (default: %(default)s)')
-    parser.add_argument('--data', '--data-root', dest='data_root', type=Path,
-                        default=Path('data/cifar10'),
-                        help='folder of train/CLASS and test/CLASS (default: %(default)s)')
+    add_study_data(parser)
     parser.add_argument('--download', action='store_true',
                         help='fetch CIFAR-10 with torchvision into --data, if it is not there')
     parser.add_argument('--out', '--work-dir', dest='work_dir', type=Path,
@@ -60,122 +54,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def chosen_size(args: argparse.Namespace):
-    """The size, with the numbers of --set."""
-    from mimco_mm.study import SIZES
-    size = SIZES[args.size]
-    for setting in args.set:
-        field, _, number = setting.partition('=')
-        if field not in size._fields or not number.isdecimal() or int(number) < 1:
-            sys.exit(f'error: --set expects FIELD=N, a number from 1 up, FIELD one of '
-                     f'{", ".join(size._fields)}; got {setting}')
-        size = size._replace(**{field: int(number)})
-    return size
-
-
-def chosen_jobs(args: argparse.Namespace, size) -> list:
-    """The jobs to do; the teacher is among them where one needs it."""
-    from mimco_mm.study import NETWORKS, ROWS, SEEDS, TEACHER, jobs, length_jobs
-    given = dict(networks=args.networks, seeds=args.seeds)
-    if args.part == 'epochs':
-        given.update(lengths=args.lengths)
-        return length_jobs(size, **{name: value for name, value in given.items() if value})
-    known = {row.name: row for row in ROWS}
-    unknown = set(args.rows or ()) - known.keys()
-    if unknown:
-        sys.exit(f'error: --rows expects some of {", ".join(known)}, got {", ".join(unknown)}')
-    rows = [known[name] for name in args.rows or known]
-    if any(row.taught for row in rows) and TEACHER not in rows:
-        rows.append(TEACHER)
-    return jobs(size, args.networks or NETWORKS, args.seeds or SEEDS[args.size], rows)
-
-
-def prepare(args: argparse.Namespace, size) -> None:
-    """The images, and a work dir of one setting: its results must not be another's."""
-    from mimco_mm.records import RecordError, folder_identity, stored_record, write_json
-    from mimco_mm.study import check_classes, write_cifar10, write_subset
-    if args.download and not args.data_root.is_dir():
-        args.data_root.parent.mkdir(parents=True, exist_ok=True)
-        write_cifar10(args.data_root)
-    identity = dict(size=size._asdict(), data_root=str(args.data_root.resolve()),
-                    images=folder_identity(args.data_root))
-    file = args.work_dir / 'settings.json'
-    try:
-        stored = stored_record(file, identity, 'Choose another --out, or remove that one.')
-        check_classes(args.data_root)
-    except (FileNotFoundError, RecordError) as error:
-        sys.exit(f'error: {error}')
-    if stored is None:
-        args.work_dir.mkdir(parents=True, exist_ok=True)
-        write_json(file, dict(identity=identity))
-    if not (args.work_dir / 'data').is_dir():
-        write_subset(args.data_root, args.work_dir / 'data', size.train, size.test)
-
-
-def train_all(args: argparse.Namespace, size, waiting: list) -> list[str]:
-    """Do all jobs under a progress bar; what became of those that failed."""
-    import torch
-    from rich.progress import BarColumn, Progress, TimeElapsedColumn
-
-    from mimco_mm.launching.run_lock import run_lock
-    from mimco_mm.study import run_all, write_results
-    cores, gpu = os.cpu_count() or 1, torch.cuda.is_available()
-    workers = args.workers or (max(1, min(8, cores // 2)) if gpu else cores)
-    threads = max(1, cores // workers)
-    # torch's and scikit-learn's threads: each process keeps to its share of the cores
-    os.environ['OMP_NUM_THREADS'] = str(threads)
-    columns = ('{task.description}', BarColumn(), '{task.percentage:3.0f} %', TimeElapsedColumn())
-    with run_lock(str(args.work_dir)), Progress(*columns) as bar:
-        task = bar.add_task(f'{len(waiting)} jobs', total=1.)
-
-        def tell(job, line: str, done: float, left: float) -> None:
-            write_results(args.work_dir, size)
-            left_text = f'left: {timedelta(seconds=round(left))}'
-            bar.update(task, completed=done, description=left_text)
-            print(f'{time.strftime("%d %b %H:%M")} {line}; {done:.0%} of the work done, '
-                  f'{left_text}', flush=True)
-
-        return run_all(waiting, size, CONFIGS, args.work_dir, workers, threads if gpu else 0,
-                       tell)
-
-
-def report(args: argparse.Namespace, size) -> None:
-    """Tables and plots of all jobs of the folder that are done."""
-    from mimco_mm.checkpoints import write_text
-    from mimco_mm.study import (
-        LENGTH_ROWS,
-        NETWORKS,
-        as_markdown,
-        compare,
-        of_rows,
-        plot_lengths,
-        plot_order,
-        plot_scores,
-        write_results,
-    )
-    results = write_results(args.work_dir, size)
-    if not results:
-        return
-    rows = of_rows(results, size)
-    outcomes = compare(rows, [network for network in NETWORKS
-                              if any(r['network'] == network for r in rows)])
-    text = as_markdown(rows, outcomes, size)
-    write_text(args.work_dir / 'study.md', text)
-    plot_scores(rows).savefig(args.work_dir / 'scores.png', dpi=120)
-    if outcomes:
-        plot_order(outcomes).savefig(args.work_dir / 'order.png', dpi=120)
-    if len({r['epochs'] for r in results if r['row'] in LENGTH_ROWS}) > 1:
-        plot_lengths(results, size).savefig(args.work_dir / 'lengths.png', dpi=120)
-    print(f'{text}\nOf {len(results)} jobs; results and pictures are in {args.work_dir}')
-
-
 def main() -> None:
     args = parse_args()
-    size = chosen_size(args)
-    waiting = chosen_jobs(args, size)
-    prepare(args, size)
-    failed = [] if args.only_report else train_all(args, size, waiting)
-    report(args, size)
+    from mimco_mm.study import changed_size, choose_jobs, prepare, train_all, write_study
+    size = changed_size(args.size, args.set)
+    jobs = choose_jobs(args.part, args.size, size, args.networks, args.seeds, args.rows,
+                       args.lengths)
+    prepare(args.data_root, args.work_dir, size, args.download)
+    failed = [] if args.only_report else train_all(jobs, size, args.work_dir, args.workers)
+    print(write_study(args.work_dir, size), end='')
     if failed:
         sys.exit('error: these jobs failed, see study.log; the same command tries them again:\n'
                  + '\n'.join(failed))

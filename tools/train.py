@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from arguments import add_cfg_options, add_gpus, add_launcher, add_loading
 from command_line import Parser
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument('config', help='config file or its short name, e.g. mimco_swin-t')
-    parser.add_argument('--gpus', type=int, metavar='N',
-                        help='processes on this machine, one for each GPU; without a GPU they run '
-                             'on the CPU (default: this process)')
+    add_gpus(parser, '; without a GPU they run on the CPU')
     parser.add_argument('--work-dir', help='folder of logs and checkpoints (default: '
                                            'work_dir of the config, or work_dirs/CONFIG_NAME)')
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
@@ -36,20 +35,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         help='no validation between epochs')
     parser.add_argument('--auto-scale-lr', dest='scale_lr', action='store_true',
                         help='scale the learning rate by the batch size that is really used')
-    parser.add_argument('--no-pin-memory', dest='pin_memory', action='store_false',
-                        help='dataloaders without pinned memory')
-    parser.add_argument('--no-persistent-workers', dest='persistent_workers',
-                        action='store_false',
-                        help='start the data workers anew in every epoch')
-    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[],
-                        metavar='KEY=VALUE',
-                        help='set any other key of the config, e.g. '
-                             'custom_hooks.HealthHook.interval=100 or model.patch_head=None; a '
-                             'part of a list goes by its number or its type')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
-                        help='what started the processes, if not --gpus')
-    parser.add_argument('--local-rank', '--local_rank', type=int, default=0,
-                        help='set by some launchers')
+    add_loading(parser, 'start the data workers anew in every epoch')
+    add_cfg_options(parser, 'set any other key of the config, e.g. '
+                            'custom_hooks.HealthHook.interval=100 or model.patch_head=None; a '
+                            'part of a list goes by its number or its type')
+    add_launcher(parser, ', if not --gpus')
     return parser.parse_args(argv)
 
 
@@ -96,32 +86,12 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup does
             signal.signal(number, end_in_words)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    from mimco_mm.evaluation import leave_processes
-    from mimco_mm.launching import (
-        Request,
-        check_all,
-        errors_told,
-        is_finished,
-        no_empty_folders,
-        requested_config,
-        train,
-    )
+    from mimco_mm.launching import Request
+    from mimco_mm.launching.commands import run_training
     from mimco_mm.options import SHORTCUTS
-    from mimco_mm.processes import check_launcher, launch, machines, needs_launcher
     options = {name: value for name, value in vars(args).items() if name in Request._fields}
     request = Request(**options, shortcuts={name: getattr(args, name) for name in SHORTCUTS})
-    with errors_told():
-        check_launcher(args.launcher)
-        if args.launcher == 'none' and needs_launcher(args.gpus):
-            cfg = requested_config(request)
-            if is_finished(cfg):
-                return
-            check_all(cfg, args.gpus * machines())
-            with no_empty_folders(cfg.work_dir):
-                launch(args.gpus, __file__, [*sys.argv[1:], '--launcher', 'pytorch'])
-        else:
-            train(request)
-            leave_processes()
+    run_training(request, args.gpus, __file__)
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 """How fast a step is: measured on a device, or counted without one."""
 
-from .feeding import feeding_markdown, feeding_table, interleaved, psnr, with_stock_transforms
+from .feeding import feeding_markdown, feeding_table, psnr, with_stock_transforms
 from .memory import PeakMemory
 from .step import TrainingStep
 from .throughput import (
@@ -11,8 +11,8 @@ from .throughput import (
     shares_in_words,
     step_markdown,
     step_rows,
-    take_turns,
 )
+from .turns import interleaved, take_turns
 
 __all__ = [
     'PeakMemory', 'TrainingStep', 'bandwidth', 'count_work', 'feeding_markdown', 'feeding_table',

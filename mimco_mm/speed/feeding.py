@@ -1,13 +1,9 @@
 """How fast a pipeline makes batches of files, and how well, beside mmpretrain's transforms."""
 
 import statistics
-import sys
-import time
-from collections import deque
-from typing import Any, Callable, Dict, Iterable, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import torch
-from mmengine.utils import track_iter_progress
 
 # mmpretrain's transforms in place of ours, and what names their backend.
 STOCK = dict(
@@ -35,19 +31,6 @@ def with_stock_transforms(config: Any, backend: str) -> Any:
     config = {key: with_stock_transforms(value, backend) for key, value in config.items()}
     config['type'], key = STOCK.get(config['type'], (config['type'], None))
     return {**config, key: backend} if key else config
-
-
-def interleaved(work: Dict[str, Callable[[], Iterable]], rounds: int) -> Dict[str, List[float]]:
-    """CPU seconds of this process in which each iterable runs through, in turns, ``rounds`` times.
-
-    Shows a progress bar.
-    """
-    seconds = {name: [] for name in work}
-    for name in track_iter_progress(list(work) * rounds, file=sys.stderr):
-        started = time.process_time()
-        deque(work[name](), maxlen=0)
-        seconds[name].append(time.process_time() - started)
-    return seconds
 
 
 def psnr(images: torch.Tensor, reference: torch.Tensor) -> Tuple[float, float]:

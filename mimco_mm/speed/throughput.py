@@ -1,33 +1,15 @@
 """What a training step costs: time beside other steps, work, and the floor under it."""
 
 import statistics
-import sys
-import time
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 
 import torch
-from mmengine.utils import track_iter_progress
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-
-def take_turns(work: Dict[str, Callable[[], Any]], repeats: int,
-               device: torch.device) -> Dict[str, List[float]]:
-    """Wall-clock seconds of each piece of work, after one turn that is not timed, in turns.
-
-    Shows a progress bar. On a GPU the clock is read when the device has finished.
-    """
-    wait = torch.cuda.synchronize if device.type == 'cuda' else lambda: None
-    seconds = {name: [] for name in work}
-    for name in track_iter_progress(list(work) * (1 + repeats), file=sys.stderr):
-        wait()
-        started = time.perf_counter()
-        work[name]()
-        wait()
-        seconds[name].append(time.perf_counter() - started)
-    return {name: times[1:] for name, times in seconds.items()}
+from .turns import take_turns
 
 
 class Work(NamedTuple):

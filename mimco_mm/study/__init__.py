@@ -1,5 +1,5 @@
 from .comparisons import COMPARISONS, VERDICTS, Comparison, compare, gap, holm
-from .data import check_classes, write_cifar10, write_held_out, write_subset
+from .data import check_classes, prepare, write_cifar10, write_held_out, write_subset
 from .plan import (
     LENGTH_ROWS,
     LENGTHS,
@@ -12,19 +12,23 @@ from .plan import (
     Job,
     Row,
     Size,
+    changed_size,
+    choose_jobs,
     jobs,
     length_jobs,
 )
 from .plots import plot_lengths, plot_order, plot_scores
 from .report import as_markdown, of_rows
-from .results import write_results
+from .results import write_results, write_study
 from .running import run_job
 from .scheduling import TimeLeft, run_all
+from .training import train_all
 
 __all__ = [
-    'COMPARISONS', 'LENGTHS', 'LENGTH_ROWS', 'METRICS', 'NETWORKS', 'ROWS', 'SEEDS', 'SIZES',
-    'TEACHER', 'VERDICTS', 'Comparison', 'Job', 'Row', 'Size', 'TimeLeft', 'as_markdown',
-    'check_classes', 'compare', 'gap', 'holm', 'jobs', 'length_jobs', 'of_rows', 'plot_lengths',
-    'plot_order', 'plot_scores', 'run_all', 'run_job', 'write_cifar10', 'write_held_out',
-    'write_results', 'write_subset'
+    'COMPARISONS', 'Comparison', 'Job', 'LENGTHS', 'LENGTH_ROWS', 'METRICS', 'NETWORKS', 'ROWS',
+    'Row', 'SEEDS', 'SIZES', 'Size', 'TEACHER', 'TimeLeft', 'VERDICTS', 'as_markdown',
+    'changed_size', 'check_classes', 'choose_jobs', 'compare', 'gap', 'holm', 'jobs',
+    'length_jobs', 'of_rows', 'plot_lengths', 'plot_order', 'plot_scores', 'prepare', 'run_all',
+    'run_job', 'train_all', 'write_cifar10', 'write_held_out', 'write_results', 'write_study',
+    'write_subset'
 ]

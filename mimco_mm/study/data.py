@@ -6,8 +6,36 @@ from typing import Dict, List
 
 from ..datasets import list_images
 from ..progress import progress
+from ..records import claim, folder_identity, stored_record
+from .plan import Size
 
 PARTS = ('train', 'test')
+
+
+def prepare(source: Path, work_dir: Path, size: Size, download: bool) -> None:
+    """The images of a study, in a work dir of one setting: its results must not be another's.
+
+    Args:
+        source: folder of train/CLASS and test/CLASS.
+        work_dir: gets links to its images.
+        size: how many.
+        download: fetch CIFAR-10 where the folder is not there.
+
+    Raises:
+        FileNotFoundError: see ``check_classes``.
+        RecordError: the work dir is of something else.
+    """
+    if download and not source.is_dir():
+        source.parent.mkdir(parents=True, exist_ok=True)
+        write_cifar10(source)
+    identity = dict(size=size._asdict(), data_root=str(source.resolve()),
+                    images=folder_identity(source))
+    file, mend = work_dir / 'settings.json', 'Choose another --out, or remove that one.'
+    stored_record(file, identity, mend)
+    check_classes(source)  # before the work dir is claimed
+    claim(file, identity, mend)
+    if not (work_dir / 'data').is_dir():
+        write_subset(source, work_dir / 'data', size.train, size.test)
 
 
 def write_cifar10(root: Path, download: bool = True) -> None:

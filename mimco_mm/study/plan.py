@@ -1,7 +1,9 @@
 """What the small study trains: its rows, networks, seeds and sizes, and how long stage 2 may be."""
 
 from fractions import Fraction
-from typing import Iterable, List, NamedTuple, Optional
+from typing import Iterable, List, NamedTuple, Optional, Sequence
+
+from ..errors import ConfigError
 
 NETWORKS = ('vit', 'swin')
 SEEDS = dict(full=(0, 1, 2), medium=(0, 1, 2, 3, 4), reduced=(0, 1, 2))
@@ -90,6 +92,22 @@ SIZES = dict(
 )
 
 
+def changed_size(name: str, settings: Iterable[str]) -> Size:
+    """One of ``SIZES`` with some numbers changed, each by FIELD=N.
+
+    Raises:
+        ConfigError: of another form.
+    """
+    size = SIZES[name]
+    for setting in settings:
+        field, _, number = setting.partition('=')
+        if field not in size._fields or not number.isdecimal() or int(number) < 1:
+            raise ConfigError(f'--set expects FIELD=N, a number from 1 up, FIELD one of '
+                              f'{", ".join(size._fields)}; got {setting}')
+        size = size._replace(**{field: int(number)})
+    return size
+
+
 class Job(NamedTuple):
     """One row for one network and seed.
 
@@ -113,6 +131,36 @@ class Job(NamedTuple):
     def work(self, size: Size) -> int:
         """Images seen by an encoder that learns, for a class: what a progress bar counts."""
         return size.train * (self.row.views * self.epochs(size) + size.finetune_epochs)
+
+
+def choose_jobs(part: str, name: str, size: Size, networks: Optional[Sequence[str]] = None,
+                seeds: Optional[Sequence[int]] = None, rows: Optional[Sequence[str]] = None,
+                lengths: Optional[Sequence[int]] = None) -> List[Job]:
+    """The jobs to do; the teacher is among them where one needs it.
+
+    Args:
+        part: 'rows', or 'epochs' for those of ``length_jobs``.
+        name: of the size.
+        size: how long.
+        networks: by default all, or the ViT of 'epochs'.
+        seeds: by default the size's.
+        rows: their names; by default all.
+        lengths: epochs of stage 2, of 'epochs'.
+
+    Raises:
+        ConfigError: there is no such row.
+    """
+    if part == 'epochs':
+        given = dict(networks=networks, seeds=seeds, lengths=lengths)
+        return length_jobs(size, **{key: value for key, value in given.items() if value})
+    known = {row.name: row for row in ROWS}
+    unknown = set(rows or ()) - known.keys()
+    if unknown:
+        raise ConfigError(f'--rows expects some of {", ".join(known)}, got {", ".join(unknown)}')
+    chosen = [known[row] for row in rows or known]
+    if any(row.taught for row in chosen) and TEACHER not in chosen:
+        chosen.append(TEACHER)
+    return jobs(size, networks or NETWORKS, seeds or SEEDS[name], chosen)
 
 
 def jobs(size: Size, networks: Iterable[str] = NETWORKS, seeds: Iterable[int] = SEEDS['full'],

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from ..checkpoints import sha256_of
 from ..datasets import list_images
 from ..evaluation import extract_features, knn_accuracy, labelled_folder, load_frozen_backbone
-from ..records import config_sha256, read_json, stored_record, write_json
+from ..records import claim, config_sha256, read_json, write_json
 from .plan import TEACHER, Job, Size
 
 IMAGE_SIZE = 32
@@ -47,12 +47,9 @@ def run_job(job: Job, size: Size, configs: Path, work_dir: Path, num_workers: in
     folder = work_dir / job.name
     file, record = folder / 'results.json', folder / RECORD
     identity = job_identity(job, size, configs, work_dir)
-    stored = stored_record(record, identity, f'Remove {folder}, and what else is of the old one.')
+    claim(record, identity, f'Remove {folder}, and what else is of the old one.')
     if file.is_file():
         return read_json(file)
-    if stored is None:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(record, dict(identity=identity))
     times, checkpoint = {}, None
     started = time.time()
     if job.row.config is not None:

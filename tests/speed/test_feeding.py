@@ -9,13 +9,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import TRANSFORMS
 
-from mimco_mm.speed.feeding import (
-    feeding_markdown,
-    feeding_table,
-    interleaved,
-    psnr,
-    with_stock_transforms,
-)
+from mimco_mm.speed.feeding import feeding_markdown, feeding_table, psnr, with_stock_transforms
+from mimco_mm.speed.turns import interleaved
 from tests import tiny
 
 

@@ -13,8 +13,8 @@ from mimco_mm.speed.throughput import (
     shares_in_words,
     step_markdown,
     step_rows,
-    take_turns,
 )
+from mimco_mm.speed.turns import take_turns
 
 CPU = torch.device('cpu')
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from mimco_mm.datasets import load_ground_truth, load_revisited
 from mimco_mm.evaluation import extract_global_features
+from mimco_mm.transfers.retrieval import table, without_nan
 from tests.reference import retrieval as reference
 from tests.tools.modules import load_tool
 
@@ -172,12 +173,12 @@ def main(tool, monkeypatch, *arguments: object) -> None:
     tool.main()
 
 
-def test_table__stands_beside_the_paper_for_the_benchmarks_own_sets(tool):
+def test_table__stands_beside_the_paper_for_the_benchmarks_own_sets():
     scores = {level: {'mAP': value, 'mP@1': 1., 'mP@5': 2., 'mP@10': float('nan'), 'queries': 70}
               for level, value in (('easy', 50.), ('medium', 29.994), ('hard', 7.5))}
     results = dict(roxford5k=dict(scores=scores, images=4993, queries=70),
                    rparis6k=dict(scores=scores, images=6322, queries=70))
-    lines = tool.table(results).splitlines()
+    lines = table(results).splitlines()
     rows = {line[:43].strip(): line[43:].split() for line in lines[-7:]}
     assert rows['mAP, %'] == ['ROx', 'M', 'ROx', 'H', 'RPar', 'M', 'RPar', 'H']
     assert rows['this checkpoint'] == ['29.99', '7.50', '29.99', '7.50']
@@ -185,9 +186,9 @@ def test_table__stands_beside_the_paper_for_the_benchmarks_own_sets(tool):
     assert rows['MimCo, 100 epochs (paper)'] == ['30.16', '7.91', '50.82', '21.31']
     assert rows['MimCo, 300 epochs (paper)'] == ['28.73', '7.81', '51.51', '22.14']
     del results['roxford5k']
-    text = tool.table(results)
+    text = table(results)
     assert 'ROx' not in text and '50.82   21.31' in text and 'not comparable' not in text
-    assert tool.without_nan(results)['rparis6k']['scores']['easy']['mP@10'] is None
+    assert without_nan(results)['rparis6k']['scores']['easy']['mP@10'] is None
 
 
 @pytest.mark.parametrize('name, oxford', [('dino', (224, [1])), ('ibot', (512, [1, 2 ** -.5, .5]))])

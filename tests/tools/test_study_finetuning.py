@@ -1,6 +1,5 @@
 """The choice of the study's fine-tuning on few training images, from its command."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -8,17 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from mimco_mm.study.finetuning import table
 from tests import tiny
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'study_finetuning.py'
-
-
-@pytest.fixture
-def tool():
-    spec = importlib.util.spec_from_file_location('study_finetuning', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def run(data: Path, out: Path, *options: str) -> subprocess.CompletedProcess:
@@ -53,11 +45,11 @@ def test_finetuning__is_judged_by_training_images_that_nothing_trains_on(tmp_pat
     assert refused.returncode == 1 and 'epochs was 1, now is 2' in refused.stdout
 
 
-def test_ranking__is_beyond_the_range_of_seeds_and_two_standard_errors(tool):
+def test_ranking__is_beyond_the_range_of_seeds_and_two_standard_errors():
     def ranked(scratch, simmim, images) -> str:
         found = dict(scratch=[(5, seed, one) for seed, one in enumerate(scratch)],
                      simmim=[(5, seed, one) for seed, one in enumerate(simmim)])
-        return tool.table(found, images).splitlines()[-1]
+        return table(found, images).splitlines()[-1]
 
     assert ranked([40., 42.], [45., 44.], 10000) == (
         '| 5 | 40.00, 42.00 | 45.00, 44.00 | +3.50 | 2.00 | yes |')

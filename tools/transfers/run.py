@@ -6,16 +6,13 @@ benchmark that fails does not stop the others; the report says so, and what was 
 """
 
 import argparse
-import os
-import shlex
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from arguments import NETWORKS
 from command_line import ROOT, Parser, count, run_tool
 
-# the algorithm's type -> its name in the paper's tables
-METHODS = {'MoCoV3': 'MoCo v3', 'SimMIMMoBY': 'SimMIM + MoBY'}
 # those of mimco_mm.transfers, which is slow to import: not for --help
 SUITE = ('imagenet', 'coco', 'ade20k', 'retrieval', 'knn', 'linear')
 
@@ -36,7 +33,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--gpus', type=count, default=8,
                         help='processes a machine, with --slurm in all (default: 8)')
     parser.add_argument('--slurm', metavar='PARTITION', help='submit through srun')
-    parser.add_argument('--network', choices=['swin-t', 'swin-b', 'vit-s', 'vit-b'],
+    parser.add_argument('--network', choices=NETWORKS,
                         help='whose configs to take (default: told from the checkpoint)')
     parser.add_argument('--method', help="as in the paper's tables (default: from the checkpoint)")
     parser.add_argument('--epochs', type=count,
@@ -72,78 +69,12 @@ def data_root(text: str) -> dict[str, str]:
     return dict.fromkeys(suite_of(names), folder)
 
 
-def identity(args: argparse.Namespace) -> dict:
-    """Which method, network and schedule the checkpoint is of."""
-    from mimco_mm.checkpoints import CheckpointError, describe, network_name
-    from mimco_mm.tables import effective_epochs
-    try:
-        about = describe(args.checkpoint)
-    except CheckpointError as error:
-        raise SystemExit(f'error: {error}') from error
-    network = args.network or network_name(about.architecture)
-    if network is None:
-        raise SystemExit(f'error: {args.checkpoint} is a {about.architecture}, for which there '
-                         'are no configs; name those to take with --network')
-    algorithm = about.meta.get('algorithm', about.found.release)
-    epochs = args.epochs or about.meta.get('epoch')
-    effective = effective_epochs(algorithm, epochs, about.meta.get('teacher_checkpoint')) \
-        if epochs else None
-    return dict(
-        checkpoint=str(args.checkpoint), sha256=about.sha256, network=network,
-        method=args.method or METHODS.get(algorithm, algorithm), epochs=epochs,
-        effective_epochs=effective, seed=about.meta.get('seed'))
-
-
-def work_dir_of(checkpoint: str, sha256: str) -> Path:
-    """A folder for each checkpoint, also for two of one name."""
-    path = Path(checkpoint) if '://' in checkpoint else Path(checkpoint).resolve()
-    return Path('work_dirs', 'transfers', f'{path.parent.name}_{path.stem}_{sha256[:8]}')
-
-
-def check_run(work_dir: Path, run: dict) -> None:
-    """Refuse a work dir of another checkpoint."""
-    from mimco_mm.records import RecordError
-    from mimco_mm.tables import read_run
-    stored = read_run(work_dir)['sha256'] if (work_dir / 'run.json').is_file() else run['sha256']
-    if stored != run['sha256']:
-        raise RecordError(
-            f'{work_dir} has the results of a checkpoint with sha256 {stored[:12]}, and '
-            f'{run["checkpoint"]} has {run["sha256"][:12]}. Choose another --work-dir, or remove '
-            'that one.')
-
-
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    run = identity(args)
-    from mimco_mm.figures import write_report
-    from mimco_mm.records import RecordError, write_json
-    from mimco_mm.transfers import Machines, OptionError, check, plan, run_step
-    work_dir = args.work_dir or work_dir_of(args.checkpoint, run['sha256'])
-    node = int(os.environ.get('NODE_RANK', '0'))
-    try:
-        steps = plan(ROOT, work_dir, args.checkpoint, run['sha256'], run['network'], args.suite,
-                     args.data_root, args.cfg_options, Machines(args.gpus, args.slurm))
-        if node:  # it takes part in the training alone
-            steps = [step for step in steps if step.trained]
-        if args.dry_run:
-            for step in steps:
-                print(f'# {step.name}: {step.problem}' if step.problem
-                      else shlex.join(step.command))
-            return
-        check_run(work_dir, run)
-        check(steps, work_dir)
-    except (OptionError, RecordError) as error:
-        raise SystemExit(f'error: {error}') from error
-    if not node:
-        run['problems'] = {step.name: step.problem for step in steps if step.problem}
-        work_dir.mkdir(parents=True, exist_ok=True)
-        write_json(work_dir / 'run.json', run)
-    outcomes = {step.name: run_step(step, work_dir, node) for step in steps}
-    print('\n' + '\n'.join(f'{name}: {outcome}' for name, outcome in outcomes.items()))
-    if not node:
-        print(f'\n{write_report([work_dir], work_dir)}')
-    if any(outcome.startswith('failed') for outcome in outcomes.values()):
-        raise SystemExit(1)
+    from mimco_mm.transfers import Machines
+    from mimco_mm.transfers.suite import SuiteRequest, run_suite
+    args.machines = Machines(args.gpus, args.slurm)
+    run_suite(SuiteRequest(**{name: getattr(args, name) for name in SuiteRequest._fields}), ROOT)
 
 
 if __name__ == '__main__':

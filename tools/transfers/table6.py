@@ -11,23 +11,12 @@ Example:
 """
 
 import argparse
-import os
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from command_line import ROOT, Parser, count, run_tool
-
-# Network -> (drop path rate, layer decay): top-1 accuracy in percent (paper, Table 6)
-TABLE_6 = {
-    'swin-t': {(0.2, 0.75): 80.94, (0.1, 0.65): 81.58, (0.1, 0.75): 81.66, (0.1, 0.85): 81.61},
-    'swin-b': {(0.15, 0.75): 83.79, (0.2, 0.75): 83.88, (0.25, 0.75): 83.80, (0.2, 0.8): 84.04,
-               (0.2, 0.85): 83.94},
-    'vit-s': {(0.2, 0.75): 82.28, (0.1, 0.65): 82.34, (0.1, 0.75): 82.53, (0.1, 0.85): 82.49},
-    'vit-b': {(0.2, 0.65): 83.86, (0.1, 0.65): 83.89, (0.1, 0.7): 83.64, (0.1, 0.75): 83.65},
-}
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -50,9 +39,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
             parser.error(f'{name}: there is no file {path} (looked in {Path.cwd()})')
     network = Path(args.config).stem
     if args.pairs is None:
-        if network not in TABLE_6:
-            parser.error(f'Table 6 has no {network}, but {", ".join(TABLE_6)}: give --pairs')
-        args.pairs = list(TABLE_6[network])
+        from mimco_mm.tables import TABLE_6_PAIRS
+        if network not in TABLE_6_PAIRS:
+            parser.error(f'Table 6 has no {network}, but {", ".join(TABLE_6_PAIRS)}: give --pairs')
+        args.pairs = list(TABLE_6_PAIRS[network])
     args.work_dir = args.work_dir or Path('work_dirs', f'table6_{network}')
     return args
 
@@ -69,101 +59,16 @@ def pair(text: str) -> tuple[float, float]:
     return drop_path, decay
 
 
-def folder_of(args: argparse.Namespace, drop_path: float, decay: float) -> Path:
-    return args.work_dir / f'drop-path-{drop_path:g}_layer-decay-{decay:g}'
-
-
-def command(args: argparse.Namespace, drop_path: float, decay: float) -> list[str]:
-    """The run of one pair; --resume begins it, too."""
-    from mimco_mm.options import as_option
-    return ['bash', str(ROOT / 'tools' / 'dist_train.sh'), args.config, str(args.gpus),
-            '--work-dir', str(folder_of(args, drop_path, decay)), '--resume', '--cfg-options',
-            as_option('model.backbone.init_cfg.checkpoint', args.checkpoint),
-            f'model.backbone.drop_path_rate={drop_path:g}',
-            f'optim_wrapper.paramwise_cfg.layer_decay_rate={decay:g}', *args.cfg_options]
-
-
-def environment() -> dict:
-    """That of the shell, in which `python` is this Python."""
-    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ.get("PATH", "")}'
-    return {**os.environ, 'PATH': path, 'VIRTUAL_ENV': sys.prefix}
-
-
-def identity(args: argparse.Namespace, line: list[str]) -> dict:
-    """What a run is of: its command, and what the files that this names hold."""
-    from mimco_mm.checkpoints import CheckpointError, local_file, sha256_of
-    try:
-        start = local_file(args.checkpoint).sha256
-    except CheckpointError as error:
-        sys.exit(f'error: {error}')
-    return dict(command=shlex.join(line), start_sha256=start,
-                config_sha256=sha256_of(Path(args.config)))
-
-
-def run(args: argparse.Namespace) -> dict:
-    """Every pair's result; what is finished is read from its folder."""
-    from mimco_mm.records import RecordError, stored_record, write_json
-    from mimco_mm.tables import read_logged
-    results = {}
-    for drop_path, decay in args.pairs:
-        folder = folder_of(args, drop_path, decay)
-        line = command(args, drop_path, decay)
-        print(f'\n$ {shlex.join(line)}', flush=True)
-        record = dict(identity=identity(args, line), finished=False)
-        try:
-            stored = stored_record(folder / 'record.json', record['identity'],
-                                   'Choose another --work-dir, or remove that folder.')
-        except RecordError as error:
-            sys.exit(f'error: {error}')
-        if not (stored or record)['finished']:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_json(folder / 'record.json', record)
-            code = subprocess.run(line, env=environment()).returncode
-            if code:
-                sys.exit(f'error: this run stopped (exit {code}); its lines above say why, and the '
-                         'same command resumes it')
-            write_json(folder / 'record.json', dict(record, finished=True))
-        result = read_logged(folder, 'imagenet')
-        if 'top1' not in result.values:
-            sys.exit(f'error: {folder} has no accuracy/top1 in its log: validation was off')
-        results[drop_path, decay] = result
-        print(f'best top-1 {result.best["top1"]:.2f} %', flush=True)
-    return results
-
-
 def main() -> None:
     args = parse_args()
+    from mimco_mm.transfers.table6 import Sweep, run_sweep
+    sweep = Sweep(ROOT, args.config, args.checkpoint, args.pairs, args.gpus, args.work_dir,
+                  args.cfg_options)
     if args.dry_run:
-        for values in args.pairs:
-            print(shlex.join(command(args, *values)))
+        for pair in sweep.pairs:
+            print(shlex.join(sweep.command(pair)))
         return
-    from mimco_mm.launching import errors_told
-    from mimco_mm.options import apply_options, load_config
-    from mimco_mm.records import write_json
-    from mimco_mm.tables import objections
-    with errors_told():
-        apply_options(load_config(args.config), args.cfg_options)
-    results = run(args)
-    network = Path(args.config).stem
-    paper = TABLE_6.get(network, {})
-    print(f'\n{"drop path":>10}{"layer decay":>13}{"top-1, %":>10}{"paper":>8}')
-    for (drop_path, decay), result in results.items():
-        expected, reasons = paper.get((drop_path, decay)), objections(dict(network=network), result)
-        print(f'{drop_path:10g}{decay:13g}{result.best["top1"]:10.2f}'
-              + (f'{expected:8.2f}' if expected else f'{"-":>8}')
-              + (f'  cannot stand beside it: {"; ".join(reasons)}' if reasons else ''))
-    args.work_dir.mkdir(parents=True, exist_ok=True)
-    out = args.work_dir / 'results.json'
-    write_json(out, dict(
-        benchmark='table6',
-        config=args.config,
-        checkpoint=args.checkpoint,
-        checkpoint_sha256=next(iter(results.values())).start_sha256,
-        command=shlex.join([sys.executable, *sys.argv]),
-        data=next(iter(results.values())).data,
-        results={f'drop_path={drop_path:g} layer_decay={decay:g}': result.best['top1']
-                 for (drop_path, decay), result in results.items()}))
-    print(f'Results are in {out}')
+    print(f'Results are in {run_sweep(sweep)}')
 
 
 if __name__ == '__main__':

@@ -9,7 +9,7 @@ from ....models.acceleration import compile_blocks
 from ...memory import PeakMemory
 from ...methods import MIMCO, SIMMIM, Method, methods
 from ...step import TrainingStep
-from ...throughput import take_turns
+from ...turns import take_turns
 from ..rows import Row, Setting, figure, judged, skipped
 from ..sizes import shrink
 

@@ -1,0 +1,1 @@
+"""Small sets in the layouts of the transfers' benchmarks, made of any photographs."""
