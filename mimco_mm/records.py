@@ -119,6 +119,14 @@ def config_sha256(file: Path) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
+def write_result(file: Path, benchmark: str, config: str, checkpoint: str, sha256: str,
+                 **content: Any) -> None:
+    """Write what was measured of a checkpoint, and how, as the reports read it."""
+    write_json(file, dict(
+        benchmark=benchmark, config=config, checkpoint=checkpoint, checkpoint_sha256=sha256,
+        command=shlex.join([sys.executable, *sys.argv]), **content))
+
+
 def write_record(picture: Path, **content: Any) -> Path:
     """Write what a picture is of beside it, as JSON of its name, with command and versions."""
     file = picture.with_suffix('.json')

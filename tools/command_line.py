@@ -4,13 +4,14 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Any, Callable, NoReturn
+from typing import Any, Callable, NoReturn, Type, TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
     sys.path.insert(0, str(ROOT))
 COMMAND = 'MIMCO_COMMAND'  # what the user has typed, where that was not the tool's file
 TRACEBACK = 'MIMCO_TRACEBACK'  # set: an error comes with its traceback
+Request = TypeVar('Request')
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,6 +46,11 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f'expected a number from 1 up, got {text!r}')
     return int(text)
+
+
+def request_of(kind: Type[Request], args: argparse.Namespace) -> Request:
+    """A NamedTuple of what is asked for, from the arguments of its fields' names."""
+    return kind(**{name: getattr(args, name) for name in kind._fields})
 
 
 def run_tool(main: Callable[..., None], *args: Any) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from arguments import add_study_data
-from command_line import Parser, count, run_tool
+from command_line import Parser, count, request_of, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -39,7 +39,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from mimco_mm.study.finetuning import Finetunings, compare_lengths
-    print(compare_lengths(Finetunings(**vars(args))))
+    print(compare_lengths(request_of(Finetunings, args)))
 
 
 if __name__ == '__main__':

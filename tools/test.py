@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from arguments import add_cfg_options, add_gpus, add_launcher, add_loading
-from command_line import Parser
+from command_line import Parser, request_of
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -36,7 +36,7 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     from mimco_mm.launching.commands import run_test
     from mimco_mm.launching.testing import CheckpointTest
-    request = CheckpointTest(**{name: getattr(args, name) for name in CheckpointTest._fields})
+    request = request_of(CheckpointTest, args)
     run_test(request, args.gpus, __file__)
 
 

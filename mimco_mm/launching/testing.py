@@ -1,9 +1,6 @@
 """One test of what a training wrote, by the config it was written with."""
 
-import json
 import os
-import shlex
-import sys
 from pathlib import Path
 from typing import List, NamedTuple, Optional
 
@@ -13,16 +10,11 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 
-from ..checkpoints import (
-    CheckpointError,
-    check_whole,
-    local_file,
-    read_checkpoint,
-    write_text,
-)
+from ..checkpoints import CheckpointError, check_whole, local_file, read_checkpoint
 from ..errors import ConfigError
 from ..options import TEST, apply_options, load_config
 from ..processes import check_alone
+from ..records import write_result
 from .building import parts_told
 from .leftovers import no_empty_folders, nothing_left
 from .run_config import complete_dataloader, scope_of
@@ -124,12 +116,8 @@ def test(request: CheckpointTest, cfg: Config) -> None:
         metrics = runner.test()
     if runner.rank == 0:
         out = Path(cfg.work_dir, 'results.json')
-        write_text(out, json.dumps(dict(
-            benchmark=Path(request.config).resolve().parent.name,
-            config=request.config,
-            checkpoint=request.checkpoint,
-            checkpoint_sha256=file.sha256,
-            command=shlex.join([sys.executable, *sys.argv]),
-            seed=runner.seed,
-            results={name: float(value) for name, value in metrics.items()}), indent=2) + '\n')
+        write_result(
+            out, Path(request.config).resolve().parent.name, request.config, request.checkpoint,
+            file.sha256, seed=runner.seed,
+            results={name: float(value) for name, value in metrics.items()})
         runner.logger.info(f'Results are in {out}')

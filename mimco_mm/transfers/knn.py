@@ -1,7 +1,5 @@
 """The k-NN benchmark: a config's bank and queries, a checkpoint, its accuracies as JSON."""
 
-import shlex
-import sys
 import time
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional
@@ -26,7 +24,7 @@ from ..evaluation import (
     load_frozen_backbone,
 )
 from ..options import KNN, apply_options, load_config
-from ..records import write_json
+from ..records import write_result
 from ..version import __version__
 from .frozen import name_of
 
@@ -79,19 +77,15 @@ def measure_knn(request: KnnRequest) -> None:
     if get_rank() != 0:
         return
     out = request.out or Path('work_dirs', 'knn', name_of(request.config, report), 'results.json')
-    write_json(out, dict(
-        benchmark='knn',
-        config=request.config,
-        checkpoint=request.checkpoint,
-        checkpoint_sha256=report.sha256,
-        command=shlex.join([sys.executable, *sys.argv]),
+    write_result(
+        out, 'knn', request.config, request.checkpoint, report.sha256,
         seed=0,  # nothing is random
         results=results,
         images={part: len(loader.dataset) for part, loader in loaders.items()},
         data={part: described(loader.dataset) for part, loader in loaders.items()},
         settings=cfg.to_dict(),
         versions=dict(mimco_mm=__version__, torch=torch.__version__),
-        seconds=round(time.time() - started, 1)))
+        seconds=round(time.time() - started, 1))
     print(f'{"k":>5}{"top-1, %":>10}{"top-5, %":>10}')
     for k in cfg.ks:
         print(f'{k:5}{results[f"k{k}_top1"]:10.2f}{results[f"k{k}_top5"]:10.2f}')

@@ -10,7 +10,7 @@ from typing import Dict, List, NamedTuple, Tuple
 from ..checkpoints import local_file, sha256_of
 from ..errors import UserError
 from ..options import apply_options, as_option, load_config
-from ..records import stored_record, write_json
+from ..records import stored_record, write_json, write_result
 from ..tables import TABLE_6_PAIRS, Result, objections, read_logged
 
 Pair = Tuple[float, float]
@@ -59,15 +59,10 @@ def run_sweep(sweep: Sweep) -> Path:
     results = {pair: run_pair(sweep, pair) for pair in sweep.pairs}
     print(table(sweep.network, results))
     out, first = sweep.work_dir / 'results.json', next(iter(results.values()))
-    write_json(out, dict(
-        benchmark='table6',
-        config=sweep.config,
-        checkpoint=sweep.checkpoint,
-        checkpoint_sha256=first.start_sha256,
-        command=shlex.join([sys.executable, *sys.argv]),
-        data=first.data,
+    write_result(
+        out, 'table6', sweep.config, sweep.checkpoint, first.start_sha256, data=first.data,
         results={f'drop_path={drop_path:g} layer_decay={decay:g}': result.best['top1']
-                 for (drop_path, decay), result in results.items()}))
+                 for (drop_path, decay), result in results.items()})
     return out
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from arguments import add_backbones, add_extraction, add_picture
-from command_line import Parser, run_tool
+from command_line import Parser, request_of, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -42,7 +42,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     from mimco_mm.figures.patterns_figure import PatternsRequest, draw_patterns
-    draw_patterns(PatternsRequest(**vars(args)))
+    draw_patterns(request_of(PatternsRequest, args))
 
 
 if __name__ == '__main__':

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from arguments import add_cfg_options, add_picture
-from command_line import Parser
+from command_line import Parser, request_of
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
     from mimco_mm.figures import picture_file
     from mimco_mm.figures.preview_figure import PreviewRequest, draw_preview, requested_preview
     from mimco_mm.launching import errors_told
-    request = PreviewRequest(**{name: getattr(args, name) for name in PreviewRequest._fields})
+    request = request_of(PreviewRequest, args)
     with errors_told():
         cfg = requested_preview(request)
         init_default_scope('mmpretrain')

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from arguments import add_cfg_options, add_frozen, add_results
-from command_line import Parser
+from command_line import Parser, request_of
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -31,7 +31,7 @@ def main() -> None:
     args = parse_args()
     from mimco_mm.transfers.frozen import measure
     from mimco_mm.transfers.knn import KnnRequest, measure_knn, requested_knn
-    request = KnnRequest(**{name: getattr(args, name) for name in KnnRequest._fields})
+    request = request_of(KnnRequest, args)
     measure(request, args.gpus, __file__, requested_knn, measure_knn)
 
 

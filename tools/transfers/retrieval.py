@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from arguments import add_cfg_options, add_frozen, add_results
-from command_line import Parser
+from command_line import Parser, request_of
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -34,7 +34,7 @@ def main() -> None:
         measure_retrieval,
         requested_retrieval,
     )
-    request = RetrievalRequest(**{name: getattr(args, name) for name in RetrievalRequest._fields})
+    request = request_of(RetrievalRequest, args)
     measure(request, args.gpus, __file__, requested_retrieval, measure_retrieval)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from arguments import NETWORKS
-from command_line import ROOT, Parser, count, run_tool
+from command_line import ROOT, Parser, count, request_of, run_tool
 
 # those of mimco_mm.transfers, which is slow to import: not for --help
 SUITE = ('imagenet', 'coco', 'ade20k', 'retrieval', 'knn', 'linear')
@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> None:
     from mimco_mm.transfers import Machines
     from mimco_mm.transfers.suite import SuiteRequest, run_suite
     args.machines = Machines(args.gpus, args.slurm)
-    run_suite(SuiteRequest(**{name: getattr(args, name) for name in SuiteRequest._fields}), ROOT)
+    run_suite(request_of(SuiteRequest, args), ROOT)
 
 
 if __name__ == '__main__':
