@@ -4,7 +4,10 @@ from .describing import describe
 from .download import local_file, sha256_of
 from .errors import CheckpointError
 from .exporting import TARGETS, prepare_export
+from .folders import folder_json
 from .heads import heads_of
+from .hub import HF, PREPROCESSOR, TIMM, config_folder, is_address, library, timm_cfg
+from .library_network import LibraryNetwork
 from .loading import load_backbone, told_of
 from .mmengine_loader import read_safely_everywhere
 from .networks import network_config, timm_call
@@ -17,9 +20,11 @@ from .whole_backend import WHOLE
 from .writing import remove_abandoned, write_text, write_whole
 
 __all__ = [
-    'TARGETS', 'WHOLE', 'CheckpointError', 'LoadReport', 'Resumable', 'check_whole', 'describe',
-    'find_resumable', 'heads_of', 'load_backbone', 'load_whole', 'local_file', 'network_config',
-    'network_name', 'prepare_export', 'read_checkpoint', 'read_run', 'read_safely_everywhere',
-    'remove_abandoned', 'save_backbone', 'sha256_of', 'start_from', 'timm_call', 'told_of',
-    'traces_of_a_run', 'write_text', 'write_whole'
+    'HF', 'PREPROCESSOR', 'TARGETS', 'TIMM', 'WHOLE', 'CheckpointError', 'LibraryNetwork',
+    'LoadReport', 'Resumable', 'check_whole', 'config_folder', 'describe', 'find_resumable',
+    'folder_json', 'heads_of', 'is_address', 'library', 'load_backbone', 'load_whole',
+    'local_file', 'network_config', 'network_name', 'prepare_export', 'read_checkpoint',
+    'read_run', 'read_safely_everywhere', 'remove_abandoned', 'save_backbone', 'sha256_of',
+    'start_from', 'timm_call', 'timm_cfg', 'told_of', 'traces_of_a_run', 'write_text',
+    'write_whole'
 ]

@@ -21,6 +21,7 @@ from torch.hub import tqdm
 from .errors import CheckpointError
 from .first_hash import memory_of, remember, remembered
 from .folders import parts_of, weights_file
+from .hub import is_address, weights_of
 from .reading import is_web_page
 
 # As OpenMMLab and torchvision name their files: what follows the last dash begins the sha256,
@@ -44,7 +45,8 @@ def local_file(checkpoint: str, sha256: Optional[str] = None, if_missing: str = 
     ever after, where no other is known.
 
     Args:
-        checkpoint: a path, of a folder of the Hugging Face hub too, or an http, https or file URL.
+        checkpoint: a path, of a folder of the Hugging Face hub too, an http, https or file URL, or
+            an address, see ``hub``.
         sha256: what the file's sha256 must begin with, if it is known. For a URL without one, the
             hash in the file's name counts (``...-08bc52f7.pth``).
         if_missing: what the error is to say where there is no such file.
@@ -52,6 +54,8 @@ def local_file(checkpoint: str, sha256: Optional[str] = None, if_missing: str = 
     Raises:
         CheckpointError: not there, unreachable, or another file than the one with this sha256.
     """
+    if is_address(checkpoint):
+        checkpoint = weights_of(checkpoint)
     file, mend, of_url = Path(str(checkpoint)).expanduser(), 'Check where it came from.', False
     if '://' in str(checkpoint):
         file, sha256 = downloaded(checkpoint, sha256)

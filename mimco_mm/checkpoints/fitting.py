@@ -6,6 +6,7 @@ from typing import NamedTuple, Sequence
 from torch import nn
 
 from .errors import CheckpointError
+from .library_network import LibraryNetwork, convert
 from .namings import NAMINGS, StateDict, naming_of
 from .positions import agrees, is_embedding, is_sincos, resize_positions
 from .releases import Found
@@ -17,8 +18,8 @@ MASK_TOKEN = 'mask_token'
 FINAL_NORM = re.compile(r'(ln1|norm\d*)\.(weight|bias)$')
 # A batch norm counts its batches.
 COUNTER = 'num_batches_tracked'
-# mmpretrain's wrapper of timm's models puts this before all their names.
-TIMM_PREFIX = 'timm_model.'
+# Wrappers of a library's models put this before all their names.
+PREFIXES = ('timm_model.', 'transformers_model.')
 # How many offending tensors an error names.
 SHOWN = 6
 ADVICE = (
@@ -65,7 +66,8 @@ def fit(network: nn.Module, found: Found, fresh: Sequence[str] = (),
 
 
 def _fit(network: nn.Module, found: Found, fresh: Sequence[str], advice: str) -> Fitted:
-    prefix = TIMM_PREFIX if all(k.startswith(TIMM_PREFIX) for k in network.state_dict()) else ''
+    prefix = next((one for one in PREFIXES
+                   if all(key.startswith(one) for key in network.state_dict())), '')
     wanted = {key.removeprefix(prefix): value for key, value in network.state_dict().items()}
     fixed = fixed_tensors(network, prefix)
     rows, columns = getattr(network, 'patch_resolution', (1, 1))
@@ -76,10 +78,14 @@ def _fit(network: nn.Module, found: Found, fresh: Sequence[str], advice: str) ->
     state, naming = found.state, naming_of(wanted)
     if naming and found.naming and naming.family == found.naming.family:
         state = naming.write(state)
-    elif not found.naming and not wanted.keys() & state.keys():
+    elif not (found.naming or isinstance(network, LibraryNetwork)
+              or wanted.keys() & state.keys()):
         raise CheckpointError(
             f'Its names are of no known library ({", ".join(known.name for known in NAMINGS)}), '
             f'and not the network\'s: {", ".join(list(state)[:SHOWN])}.')
+    state, others, by_library = (
+        convert(network, wanted, (state, found.inside, found.file))
+        if isinstance(network, LibraryNetwork) else (state, (), ()))
     left_out = [key for key in state.keys() - wanted.keys()
                 if key == MASK_TOKEN or FINAL_NORM.match(key)]
     state = {key: value for key, value in state.items() if key not in left_out}
@@ -89,8 +95,8 @@ def _fit(network: nn.Module, found: Found, fresh: Sequence[str], advice: str) ->
     # Not every library saves what it computes.
     check(state, {key: value for key, value in wanted.items()
                   if key in state or key not in fixed.union(kept)}, fixed, advice)
-    return Fitted({prefix + key: value for key, value in state.items()}, kept, sorted(left_out),
-                  resized)
+    return Fitted({prefix + key: value for key, value in state.items()}, kept,
+                  sorted([*left_out, *others]), [*by_library, *resized])
 
 
 def fixed_tensors(network: nn.Module, prefix: str = '') -> set[str]:

@@ -51,13 +51,8 @@ def shards(index: Path) -> Dict[Path, Set[str]]:
     Raises:
         CheckpointError: no such index, or one of files that are not beside it.
     """
-    content = _json(index)
-    names = content.get('weight_map')
-    if not isinstance(names, dict) or not all(isinstance(part, str) for part in names.values()):
-        raise CheckpointError(f'{index} is no index of a checkpoint: expected JSON with a '
-                              '`weight_map` from the names of tensors to files.')
     found: Dict[Path, Set[str]] = {}
-    for tensor, part in names.items():
+    for tensor, part in weight_map(index).items():
         found.setdefault(index.parent / Path(part).name, set()).add(tensor)
     missing = [part.name for part in found if not part.is_file()]
     if missing:
@@ -66,6 +61,31 @@ def shards(index: Path) -> Dict[Path, Set[str]]:
             f'are not beside it: {", ".join(missing[:SHOWN])}. Download the whole folder, and give '
             'its path.')
     return found
+
+
+def weight_map(index: Path) -> Dict[str, str]:
+    """Tensor -> file, as an index has them."""
+    names = _json(index).get('weight_map')
+    if not isinstance(names, dict) or not all(isinstance(part, str) for part in names.values()):
+        raise CheckpointError(f'{index} is no index of a checkpoint: expected JSON with a '
+                              '`weight_map` from the names of tensors to files.')
+    return names
+
+
+def shard_names(index: Path) -> List[str]:
+    """Names of the files among which an index splits the tensors."""
+    return sorted({Path(part).name for part in weight_map(index).values()})
+
+
+def folder_json(folder: Path, name: str = CONFIG) -> dict:
+    """What a JSON file in a folder of the hub says.
+
+    Raises:
+        CheckpointError: there is no such file.
+    """
+    if not (folder / name).is_file():
+        raise CheckpointError(f'{folder} has no {name}, as folders of the Hugging Face hub have.')
+    return _json(folder / name)
 
 
 def config_of(file: Path) -> dict:

@@ -68,7 +68,7 @@ def load_opened(network: nn.Module, checkpoint: str, opened: Opened,
         naming=found.naming.name if found.naming else 'named as in the network',
         matched=len(fitted.state),
         fresh=tuple(fitted.fresh),
-        left_out=(*fitted.left_out, *found.left_out),
+        left_out=tuple(dict.fromkeys((*fitted.left_out, *found.left_out))),
         resized=tuple(fitted.resized),
         covered=sum(parameters[name] for name in fitted.state if name in parameters),
         parameters=sum(parameters.values()))

@@ -55,6 +55,7 @@ class Found(NamedTuple):
         inside: all tensors that lay there, under the file's names.
         geometric: how its bias tables are resized, see ``Release``.
         beside: all tensors that lay elsewhere, heads for instance.
+        prefix: what stood before the names of ``inside``.
     """
 
     release: str
@@ -64,6 +65,12 @@ class Found(NamedTuple):
     inside: StateDict
     geometric: bool
     beside: StateDict
+    prefix: str
+
+    @property
+    def file(self) -> StateDict:
+        """All tensors, under the file's names."""
+        return {**self.beside, **{self.prefix + key: value for key, value in self.inside.items()}}
 
 
 def find_backbone(checkpoint: dict) -> Found:
@@ -87,7 +94,8 @@ def find_backbone(checkpoint: dict) -> Found:
     beside = {key: value for key, value in state.items() if not key.startswith(release.prefix)}
     contents = naming.read(inside) if naming else (inside, [])
     branch = ', branch teacher of a self-distillation' if wrapper == 'teacher' else ''
-    return Found(release.name + branch, naming, *contents, inside, release.geometric, beside)
+    return Found(release.name + branch, naming, *contents, inside, release.geometric, beside,
+                 release.prefix)
 
 
 def _instead(checkpoint: dict) -> str:

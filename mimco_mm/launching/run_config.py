@@ -6,10 +6,12 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence
 
 import torch
 from mmengine.config import Config, ConfigDict
+from mmengine.registry import DefaultScope
 
 from ..checkpoints import traces_of_a_run
 from ..engine.resuming import checkpoint_folders
 from ..errors import ConfigError
+from ..models.target_generators import fit_named_teacher
 from ..options import EPOCHS_KEYS, apply_options, apply_shortcuts, load_config
 
 OWN_SCOPE = 'mmpretrain'  # of our parts; configs of other libraries name them with it
@@ -87,6 +89,7 @@ def complete(cfg: Config, request: Request) -> Config:
     check_own(request.cfg_options)
     apply_options(cfg, request.cfg_options)
     check_workers(cfg, request.cfg_options)
+    fit_teacher(cfg)
     cfg.launcher = request.launcher
     cfg.work_dir = request.work_dir or cfg.get('work_dir') or os.path.join(
         'work_dirs', Path(request.config).stem)
@@ -97,6 +100,13 @@ def complete(cfg: Config, request: Request) -> Config:
             complete_dataloader(cfg[name], request.pin_memory, request.persistent_workers,
                                 scope_of(cfg))
     return cfg
+
+
+def fit_teacher(cfg: Config) -> None:
+    """Put all that a teacher's name stands for into a config, see ``fit_named_teacher``."""
+    if isinstance(cfg.get('model'), dict):
+        with DefaultScope.overwrite_default_scope(scope_of(cfg)):
+            fit_named_teacher(cfg.model, cfg.get('data_preprocessor'))
 
 
 def check_own(cfg_options: Sequence[str]) -> None:

@@ -13,6 +13,9 @@ from ..errors import ConfigError
 # What --epochs sets of a schedule, which counts in them.
 SPANS = ('begin', 'end', 'T_max', 'warmup', 'milestones')
 EPOCHS_KEYS = ('train_cfg.max_epochs', *(f'param_scheduler*.{key}' for key in SPANS))
+# Libraries whose models can be teachers by name -> one of them
+LIBRARIES = dict(timm='timm:vit_small_patch16_dinov3.lvd1689m', hf='hf:facebook/dinov2-small')
+SWITCHES = ('layer_norm_targets', 'dtype')  # of the targets, whichever teacher they come from
 TESTING = ('val', 'test')  # a folder that holds these beside train/ holds a part to train on
 
 
@@ -101,13 +104,22 @@ def innermost_dataset(loader: Optional[ConfigDict]) -> Optional[ConfigDict]:
     return dataset
 
 
-def set_teacher(cfg: Config, checkpoint: str) -> None:
+def set_teacher(cfg: Config, teacher: str) -> None:
+    """Another file for the config's teacher, or another teacher by its name."""
     generator = cfg.model.get('target_generator') if cfg.get('model') else None
-    if not isinstance(generator, dict) or 'checkpoint' not in generator:
+    if not isinstance(generator, dict) or not generator.keys() & {'checkpoint', *LIBRARIES}:
         raise unfit(cfg, '--teacher', 'it has no teacher')
-    generator.checkpoint = checkpoint
-    for key in ('sha256', 'if_missing'):  # of the one that stood there
-        generator.pop(key, None)
+    library, found, name = teacher.partition(':')
+    if found and library in LIBRARIES:
+        if not name.partition('=')[0]:
+            raise ConfigError(f'--teacher {teacher} expects a name after {library}:, such as '
+                              f'{LIBRARIES[library]}.')
+        kept = {key: generator[key] for key in SWITCHES if key in generator}
+        cfg.model.target_generator = ConfigDict(type=generator.type, **{library: name}, **kept)
+    else:
+        generator.checkpoint = teacher
+        for key in ('sha256', 'if_missing'):  # of the one that stood there
+            generator.pop(key, None)
 
 
 def set_batch_size(cfg: Config, count: int) -> None:

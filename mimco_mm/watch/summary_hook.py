@@ -129,7 +129,11 @@ def teacher(model: nn.Module) -> List[str]:
     target = model.target_generator
     if getattr(target, 'report', None) is None:
         return []
+    adapter = getattr(model, 'adapter', None)
+    widths = (f'adapter {adapter.in_channels} -> {adapter.out_channels} channels behind the student'
+              if isinstance(adapter, nn.Conv2d) else 'no adapter')
     return [f'teacher {target.report}; frozen, in eval mode, not saved',
+            f'teacher {target.told()}; {widths}',
             f'features of the teacher: {target.spread}']
 
 

@@ -29,7 +29,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                              '%(default)s)')
     parser.add_argument('--data', metavar='DIR_OR_URL',
                         help='images, as --data of tools/train.py (default: those of the config)')
-    parser.add_argument('--teacher', metavar='PATH_OR_URL',
+    parser.add_argument('--teacher', metavar='PATH_URL_OR_NAME',
                         help="the run's teacher, where the config names another")
     parser.add_argument('--mask-ratio', type=float, metavar='PART',
                         help='part of each image that is masked')

@@ -1,28 +1,56 @@
-from typing import Tuple
+import inspect
+import sys
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Any, Dict, Tuple
 
 import torch
-from mmpretrain.models.backbones import TIMMBackbone
+from mmengine.model import BaseModule
 from mmpretrain.registry import MODELS
 
+from ...checkpoints import LibraryNetwork, library
 from ...errors import ConfigError
+
+# How timm resizes the position embeddings of some models, where its default does not do
+BILINEAR = dict(interpolation='bilinear', antialias=False)
+RESIZING = {'flexivit': BILINEAR, 'radio': BILINEAR,
+            'base_patch16_radio_v3': dict(align_corners=True),
+            'huge_patch16_radio_v3': dict(align_corners=True)}
 
 
 @MODELS.register_module()
-class TimmFeatureMap(TIMMBackbone):
+class TimmFeatureMap(LibraryNetwork, BaseModule):
     """Any model of timm, as a backbone with a feature map: for teachers that mmpretrain lacks.
+
+    What comes after the map (pool, norm of the head, classifier, later blocks) is cut off.
 
     Args:
         model_name: of timm, e.g. 'vit_base_patch16_clip_quickgelu_224'.
-        block: index of the block (of the stage, in Swin) that is put out; the last by default.
-        **kwargs: those of mmpretrain's TIMMBackbone, which hands them to ``timm.create_model``.
+        block: index of the block (of the stage, where it has stages) that is put out; the last by
+            default.
+        **kwargs: those of ``timm.create_model``, such as ``img_size``.
+
+    Raises:
+        ConfigError: it is no model of this timm, or gives no feature maps.
     """
 
-    def __init__(self, model_name: str, block: int = -1, **kwargs) -> None:
-        super().__init__(model_name, **kwargs)
-        if not hasattr(self.timm_model, 'forward_intermediates'):
-            raise ConfigError(f'{model_name} of this timm has no `forward_intermediates`, which '
-                              'gives feature maps. Take a newer timm, or another `model_name`.')
-        self.block = block
+    def __init__(self, model_name: str, block: int = -1, **kwargs: Any) -> None:
+        super().__init__()
+        timm = library('timm', 'timm>=1.0.9')
+        self.model_name = model_name
+        try:
+            self.timm_model = timm.create_model(model_name, **kwargs)
+        except RuntimeError as error:
+            raise ConfigError(f'timm {timm.__version__} cannot build {model_name}: '
+                              f'{error}') from error
+        for method in ('forward_intermediates', 'prune_intermediate_layers'):
+            if not hasattr(self.timm_model, method):
+                raise ConfigError(
+                    f'{model_name} of timm {timm.__version__} has no `{method}`, by which feature '
+                    'maps are had. Take a newer timm, or another model.')
+        self.whole = tuple(self.timm_model.state_dict())
+        self.timm_model.prune_intermediate_layers([block], prune_head=True)
+        self.entrypoint = timm.models.model_entrypoint(model_name.partition('.')[0])
 
     def forward(self, x: torch.Tensor) -> Tuple[torch.Tensor, ...]:
         """Features (B, C, H, W) of images (B, 3, h, w), after the final norm.
@@ -30,4 +58,17 @@ class TimmFeatureMap(TIMMBackbone):
         timm norms an earlier block of a ViT as well, but no earlier stage of a Swin.
         """
         return tuple(self.timm_model.forward_intermediates(
-            x, indices=[self.block], norm=True, output_fmt='NCHW', intermediates_only=True))
+            x, indices=[-1], norm=True, output_fmt='NCHW', intermediates_only=True))
+
+    def converted(self, state: Dict[str, torch.Tensor]) -> Dict[str, torch.Tensor]:
+        """By the function that timm applies to its own files, which stands beside the model."""
+        module = vars(sys.modules[self.entrypoint.__module__])
+        convert = module.get('checkpoint_filter_fn') or module.get('_filter_fn')
+        if convert is None:
+            return state
+        options = dict(model=self.timm_model, adapt_layer_scale=True)  # the latter for DeiT III
+        for part, resizing in RESIZING.items():
+            options.update(resizing if part in self.entrypoint.__name__ else {})
+        taken = inspect.signature(convert).parameters.keys() & options.keys()
+        with redirect_stdout(StringIO()):  # some print
+            return convert(state, **{name: options[name] for name in taken})

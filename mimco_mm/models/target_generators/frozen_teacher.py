@@ -44,19 +44,32 @@ class FrozenTeacher(BaseModule):
             weights (Feature Distillation, MaskDistill).
         dtype: 'bfloat16' or 'float16' for a teacher kept and computed in it; by default weights are
             float32 and autocast decides. Features come in the precision of ``x`` again.
+        timm: 'NAME' or 'NAME=FILE', a model of timm in place of ``backbone`` and ``checkpoint``.
+            Where a run's config is read, ``fit_named_teacher`` puts all that it stands for in its
+            place.
+        hf: 'OWNER/MODEL' of the Hugging Face hub or a folder of its, likewise.
     """
 
     def __init__(self,
-                 backbone: dict,
-                 checkpoint: str,
+                 backbone: Optional[dict] = None,
+                 checkpoint: Optional[str] = None,
                  sha256: Optional[str] = None,
                  if_missing: str = '',
                  fresh: Sequence[str] = (),
                  input_size: Optional[int] = None,
                  input_norm: Optional[dict] = None,
                  layer_norm_targets: bool = False,
-                 dtype: Optional[str] = None) -> None:
+                 dtype: Optional[str] = None,
+                 timm: Optional[str] = None,
+                 hf: Optional[str] = None) -> None:
         super().__init__()
+        if timm or hf:
+            raise ConfigError('A teacher by name (`model.target_generator.timm` or `.hf`) is to be '
+                              'fitted to its student first: call mimco_mm.models.target_generators.'
+                              'fit_named_teacher(cfg.model, cfg.data_preprocessor).')
+        if not backbone or not checkpoint:
+            raise ConfigError('A teacher needs `model.target_generator.backbone` and '
+                              '`.checkpoint`, or a name: `.timm` or `.hf`.')
         self.hidden_networks = (MODELS.build(backbone), )
         self.checkpoint = checkpoint
         self.sha256 = sha256
@@ -71,6 +84,7 @@ class FrozenTeacher(BaseModule):
         self.dtype = DTYPES[dtype]
         self.report: Optional[LoadReport] = None
         self.spread: Optional[Spread] = None  # of rank 0
+        self.map_shape: Optional[torch.Size] = None  # (C, H, W), likewise
         self.cast: Optional[Tuple[torch.dtype, Dict[str, torch.Tensor]]] = None
         self.register_buffer('scale', None, persistent=False)
         self.register_buffer('shift', None, persistent=False)
@@ -114,7 +128,9 @@ class FrozenTeacher(BaseModule):
         """How its features spread, of images that are made for it; no random number is drawn."""
         images = made_images(self.input_size or side_of(self.network))
         with told_of(self.network, self.checkpoint, KEY):
-            return spread_of(self.features(images.to(next(self.network.parameters()).device)))
+            features = self.features(images.to(next(self.network.parameters()).device))
+            self.map_shape = features.shape[1:]
+            return spread_of(features)
 
     @torch.no_grad()
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -126,6 +142,17 @@ class FrozenTeacher(BaseModule):
         if self.layer_norm_targets:
             z_k = F.layer_norm(z_k.movedim(1, -1), z_k.shape[1:2]).movedim(-1, 1)
         return z_k
+
+    def told(self) -> str:
+        """Which network this is, how it sees images, and what map it gives, in words."""
+        name = getattr(self.network, 'model_name', '')
+        size = f'{self.input_size} px' if self.input_size else "the student's size"
+        norm = ("the student's normalisation" if self.input_norm is None else ', '.join(
+            f'{key} ({", ".join(f"{one:.4g}" for one in self.input_norm[key])})'
+            for key in ('mean', 'std')))
+        width, *grid = self.map_shape
+        return (f'{type(self.network).__name__} {name}'.rstrip() + f': sees images in {size}, '
+                f'{norm}; gives {" x ".join(map(str, grid))} patches, {width} wide')
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """The network's last map of images as it knows them."""

@@ -1,0 +1,239 @@
+"""Teachers by name: all that ``FrozenTeacher`` and the student need to know, worked out.
+
+``timm='NAME'`` and ``timm='NAME=FILE'`` name a model of timm, ``hf='OWNER/MODEL'`` and
+``hf='FOLDER'`` one of transformers. What a config says beside the name stays as it says.
+"""
+
+import copy
+from itertools import islice
+from pathlib import Path
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+from mmpretrain.registry import MODELS
+from torch import nn
+
+from ...checkpoints import HF, PREPROCESSOR, TIMM, config_folder, folder_json, timm_cfg
+from ...errors import ConfigError
+
+SIDE = 224  # px of the student's images, where its config does not tell
+STEP = 16  # px between the sides that are tried where a teacher's stride gives none
+MOST_TRIED = 12  # sides
+
+
+class Student(NamedTuple):
+    """What of a student decides how a teacher is fitted to it."""
+
+    side: int
+    width: int
+    grid: Tuple[int, ...]
+
+
+class Named(NamedTuple):
+    """A teacher by name: its network's config, its weights, and how it wants its images.
+
+    Attributes:
+        backbone: config of the network; of another image size with ``img_size`` in it.
+        checkpoint: path, URL or address of its weights.
+        side: of its own images, in px.
+        fixed: whether it is built for one side; else it takes any.
+        mean: of each channel of RGB, of 0 to 255.
+        std: likewise.
+    """
+
+    backbone: dict
+    checkpoint: str
+    side: int
+    fixed: bool
+    mean: Sequence[float]
+    std: Sequence[float]
+
+
+class Fitted(NamedTuple):
+    """A teacher's network for images of a side that fits the student."""
+
+    backbone: dict
+    side: int
+    width: int
+
+
+def named_teacher(teacher: dict) -> Optional[Named]:
+    """What the name in a teacher's config stands for; None if there is none in it.
+
+    Raises:
+        UserError: there is nothing of this name.
+    """
+    if teacher.get('timm'):
+        name, _, file = teacher['timm'].partition('=')
+        cfg = timm_cfg(name)
+        mean, std = ([255 * value for value in values] for values in (cfg.mean, cfg.std))
+        return Named(dict(type='TimmFeatureMap', model_name=name), file or f'{TIMM}{name}',
+                     cfg.input_size[-1], cfg.fixed_input_size, mean, std)
+    if not teacher.get('hf'):
+        return None
+    folder = config_folder(teacher['hf'])
+    mean, std = normalisation(folder, teacher)
+    backbone = dict(type='TransformersFeatureMap', checkpoint=f'{HF}{teacher["hf"]}')
+    about = folder_json(folder)
+    side = about.get('vision_config', about).get('image_size', SIDE)
+    return Named(backbone, f'{HF}{teacher["hf"]}', side, True, mean, std)
+
+
+def normalisation(folder: Path, teacher: dict) -> Tuple[Sequence[float], Sequence[float]]:
+    """Mean and std of a folder's images, or of ``input_norm``, which counts anyway."""
+    if teacher.get('input_norm'):
+        return teacher['input_norm']['mean'], teacher['input_norm']['std']
+    if not (folder / PREPROCESSOR).is_file():
+        raise ConfigError(
+            f'{folder} has no {PREPROCESSOR}, which tells how this teacher wants its images '
+            'normalised. Put that of its release there, or set --cfg-options '
+            "model.target_generator.input_norm=\"dict(mean=[...], std=[...])\", of 0 to 255.")
+    about = folder_json(folder, PREPROCESSOR)
+    values = [about.get(key) for key in ('image_mean', 'image_std')]
+    if about.get('do_normalize') is False:
+        values = [[0.] * 3, [1.] * 3]
+    if not all(isinstance(one, list) and len(one) == 3 for one in values):
+        raise ConfigError(f'{folder / PREPROCESSOR} has no `image_mean` and `image_std` of three '
+                          'values each.')
+    mean, std = ([255 * value for value in one] for one in values)
+    return mean, std
+
+
+def fit_named_teacher(model: dict, data_preprocessor: Optional[dict] = None) -> None:
+    """Replace a teacher's name in a model's config by all that it stands for.
+
+    That is the teacher's network, file, image size and normalisation, and, for its width, the
+    adapter behind the student, ``in_channels`` of necks and of regression heads.
+
+    Args:
+        model: config of a ``MimCo``, changed in place.
+        data_preprocessor: of the run, which tells how the student's images are normalised.
+
+    Raises:
+        UserError: there is no such teacher, or none whose patches fit the student's.
+    """
+    teacher = model.get('target_generator')
+    named = named_teacher(teacher) if isinstance(teacher, dict) else None
+    if named is None:
+        return
+    if isinstance(teacher.get('backbone'), dict):
+        named = named._replace(backbone={**named.backbone, **teacher['backbone']})
+    student = student_of(model)
+    fitted = fit_side(named, student, teacher.get('input_size'))
+    for key in ('timm', 'hf'):
+        teacher.pop(key, None)
+    teacher['backbone'] = fitted.backbone
+    teacher.setdefault('checkpoint', named.checkpoint)
+    if fitted.side != student.side:
+        teacher['input_size'] = fitted.side
+    norm = dict(mean=list(named.mean), std=list(named.std))
+    if not same_norm(norm, model.get('data_preprocessor') or data_preprocessor or {}):
+        teacher.setdefault('input_norm', norm)
+    fit_width(model, student.width, fitted.width)
+
+
+def student_of(model: dict) -> Student:
+    """The map of a student, of which nothing is computed."""
+    config = copy.deepcopy(model['backbone'])
+    side = config.get('img_size') if isinstance(config.get('img_size'), int) else SIDE
+    _, width, *grid = map_shape(MODELS.build(config), side)
+    return Student(side, width, tuple(grid))
+
+
+def map_shape(network: nn.Module, side: int) -> torch.Size:
+    """Shape (1, C, H, W) of a network's last map of an image of ``side`` px."""
+    network.to('meta').eval()  # mmpretrain's Swin returns None here
+    with torch.no_grad():
+        return network(torch.empty(1, 3, side, side, device='meta'))[-1].shape
+
+
+def shape_on_meta(backbone: dict, side: int) -> torch.Size:
+    """The same of a network that is not built but for its shapes."""
+    with torch.device('meta'):
+        network = MODELS.build(copy.deepcopy(backbone))
+    return map_shape(network, side)
+
+
+def fit_side(named: Named, student: Student, wanted: Optional[int] = None) -> Fitted:
+    """Find the side of a teacher's images.
+
+    Of the sides whose map is a multiple of the student's, or divides it, that is the one nearest
+    to the student's: there a teacher costs what one of the student's size does.
+
+    Raises:
+        ConfigError: there is none, or ``wanted`` is none.
+    """
+    tried = []
+    for side in islice([wanted] if wanted else candidates(named, student), MOST_TRIED):
+        for backbone in sized(named, side):
+            try:
+                _, width, *grid = shape_on_meta(backbone, side)
+            except ConfigError:
+                raise
+            except Exception as error:  # the library's, of a side that its network does not take
+                told = f'{side} px: {type(error).__name__}'
+                continue
+            if fits(grid, student.grid):
+                return Fitted(backbone, side, width)
+            told = f'{side} px: {" x ".join(map(str, grid))} patches'
+        tried.append(told)
+    raise ConfigError(
+        f'{named.checkpoint} gives no map that fits the {student.grid[0]} x {student.grid[1]} '
+        f'patches of the student\'s {student.side} px: of the two grids one must be a multiple of '
+        f'the other. Tried: {"; ".join(tried)}. Take another teacher.')
+
+
+def candidates(named: Named, student: Student) -> Iterator[int]:
+    """Sides in px, the likeliest first: the student's own, then what a stride makes fit."""
+    yield student.side
+    try:
+        stride = named.side // shape_on_meta(named.backbone, named.side)[-1]
+    except ConfigError:
+        raise
+    except Exception:  # the sides themselves tell what is wrong
+        stride = STEP
+    least, most = round(student.side / 1.5), 2 * student.side
+    steps = {side for step in (stride, STEP) for side in range(step, most + 1, step)
+             if side >= least and side != student.side}
+
+    def unlikely(side: int) -> Tuple[bool, int, int]:
+        count = side // stride
+        return (side % stride > 0 or not fits((count, count), student.grid),
+                abs(side - student.side), -side)
+
+    yield from sorted(steps, key=unlikely)
+
+
+def fits(grid: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether of two grids one is a multiple of the other, as ``common_grid`` wants it."""
+    return (all(a % b == 0 for a, b in zip(grid, other))
+            or all(b % a == 0 for a, b in zip(grid, other)))
+
+
+def sized(named: Named, side: int) -> List[dict]:
+    """Configs of the network for images of ``side`` px, the likelier first."""
+    plain = dict(named.backbone)
+    if side == named.side or 'img_size' in plain:
+        return [plain]
+    ways = [plain, {**plain, 'img_size': side}]
+    return ways[::-1] if named.fixed else ways
+
+
+def same_norm(norm: dict, preprocessor: dict) -> bool:
+    """Whether images come to the student as the teacher wants them."""
+    return all(len(preprocessor.get(key) or ()) == 3 and all(
+        abs(a - b) < 1e-3 for a, b in zip(norm[key], preprocessor[key]))
+               for key in ('mean', 'std'))
+
+
+def fit_width(model: dict, student: int, teacher: int) -> None:
+    """Set the adapter between two widths, and the inputs of all that comes after it."""
+    if student == teacher:
+        model.pop('adapter', None)
+    else:
+        model['adapter'] = dict(
+            type='ChannelAdapter', in_channels=student, out_channels=teacher)
+    for name in ('patch_neck', 'image_neck', 'patch_head', 'image_head'):
+        part = model.get(name)
+        if isinstance(part, dict) and 'in_channels' in part:
+            part['in_channels'] = teacher
