@@ -3,18 +3,20 @@
     python -m tests.teachers_walk --out docs/teachers.md
 
 Each member is given to the four students as --teacher timm:NAME=FILE gives it. FILE has the random
-weights of timm's whole model, head and all. One step of MimCo is taken on two images. The students
-are the paper's, of one block a stage (a ViT: of one block), with narrow heads. Members marked by
-a kwarg have fewer blocks than released.
+weights of timm's whole model, head and all. One step of MimCo is taken on two images, forward and
+backward. The students are the paper's, of one block a stage (a ViT: of one block), with narrow
+heads. Members marked by a kwarg have fewer blocks than released.
 """
 
 import argparse
+import copy
 import logging
+import multiprocessing
 import re
 import tempfile
 import traceback
 from pathlib import Path
-from typing import Dict, Iterator, NamedTuple, Tuple
+from typing import Dict, Iterator, NamedTuple, Optional, Tuple
 
 import timm
 import torch
@@ -23,6 +25,7 @@ from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 from safetensors.torch import save_file
+from torch import nn
 
 import mimco_mm  # noqa: F401
 from mimco_mm.errors import UserError
@@ -158,6 +161,26 @@ REAL = 120e6  # parameters of a member whose step is computed; of a larger one s
 START, END = '<!-- walk -->', '<!-- end of the walk -->'
 
 
+class Student(nn.Module):
+    """One of ``STUDENTS``, built once for all teachers; on meta it gives the shape of its map."""
+
+    built: Dict[str, nn.Module] = {}
+    shapes: Dict[str, torch.Size] = {}
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        if name not in self.built:
+            network = MODELS.build(copy.deepcopy(STUDENTS[name]))
+            self.shapes[name] = network(torch.zeros(1, 3, 224, 224))[-1].shape
+            self.built[name] = network
+        self.name = name
+
+    def forward(self, x: torch.Tensor, mask: Optional[torch.Tensor] = None) -> tuple:
+        if x.is_meta:
+            return (x.new_empty(self.shapes[self.name]), )
+        return self.built[self.name](x, mask)
+
+
 class Outcome(NamedTuple):
     """What came of a teacher and a student: a map and side, or why not."""
 
@@ -166,7 +189,7 @@ class Outcome(NamedTuple):
     refusal: str = ''
 
 
-def model_config(student: dict, teacher: str, kwargs: dict) -> dict:
+def model_config(student: str, teacher: str, kwargs: dict) -> dict:
     """Config of a MimCo with narrow heads, and a teacher by its name."""
     neck = dict(type='MimCoNeck', in_channels=8, hid_channels=16, out_channels=8,
                 norm_cfg=dict(type='BN'))
@@ -174,7 +197,7 @@ def model_config(student: dict, teacher: str, kwargs: dict) -> dict:
                 loss=dict(type='InfoNCELoss'))
     generator = dict(type='FrozenTeacher', timm=teacher, **(
         dict(backbone=dict(kwargs)) if kwargs else {}))
-    return dict(type='MimCo', backbone=dict(student), target_generator=generator,
+    return dict(type='MimCo', backbone=dict(type=Student, name=student), target_generator=generator,
                 patch_neck=dict(neck), patch_head=head, image_neck=dict(neck), image_head=head,
                 data_preprocessor=dict(type='MimCoDataPreprocessor', **NORM))
 
@@ -195,7 +218,7 @@ def walked(name: str, kwargs: dict) -> Iterator[Outcome]:
     loaded: dict = {}
     with tempfile.TemporaryDirectory() as folder:
         file = made_file(name, kwargs, folder) if real else 'FILE'
-        for student in STUDENTS.values():
+        for student in STUDENTS:
             config = model_config(student, f'{name}={file}', kwargs)
             try:
                 yield step(config, loaded) if real else fitted(config)
@@ -216,7 +239,7 @@ def step(config: dict, loaded: dict) -> Outcome:
     model = MODELS.build(config)
     if key in loaded:
         model.target_generator = loaded[key]
-    model.init_weights()
+    model.target_generator.init_weights()
     loaded[key] = model.target_generator
     hub = MessageHub.get_current_instance()
     hub.update_info('iter', 0)
@@ -225,9 +248,11 @@ def step(config: dict, loaded: dict) -> Outcome:
     samples = [DataSample().set_mask(mask) for _ in range(2)]
     losses = model.loss(torch.randn(2, 3, 224, 224), samples)
     sum(losses.values()).backward()
-    gradients = [p.grad for p in model.backbone.parameters() if p.grad is not None]
+    student = model.backbone.built[model.backbone.name]
+    gradients = [p.grad for p in student.parameters() if p.grad is not None]
     assert all(loss.isfinite() for loss in losses.values()), losses
     assert gradients and all(grad.isfinite().all() for grad in gradients)
+    student.zero_grad()
     return Outcome(side, tuple(model.target_generator.map_shape))
 
 
@@ -251,22 +276,31 @@ HEAD = ['| family | member | width | Swin-T, Swin-B (7 x 7) | ViT-S, ViT-B (14 x
         '|---|---|--:|---|---|---|']
 
 
+def table_row(title: str) -> str:
+    """The line of one member; faults of this project are told in it, and are to be mended."""
+    name, kwargs = {**ASKED, **FAMILIES}[title]
+    MMLogger.get_instance('walk').setLevel(logging.WARNING)  # no line for each tensor
+    try:
+        with DefaultScope.overwrite_default_scope('mmpretrain'):
+            return row(title, name, kwargs, list(walked(name, kwargs)))
+    except Exception as error:
+        traceback.print_exc()
+        return f'| {title} | `{name}` | | | | FAULT {error!r} |'
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--out', type=Path, required=True, help='document with the table in it')
     parser.add_argument('--only', nargs='+', help='families, for a look; nothing is written')
+    parser.add_argument('--jobs', type=int, default=1, help='processes')
     args = parser.parse_args()
-    MMLogger.get_instance('walk').setLevel(logging.WARNING)  # no line for each tensor
-    lines = []
-    for title, (name, kwargs) in {**ASKED, **FAMILIES}.items():
-        if not args.only or title in args.only:
-            try:
-                with DefaultScope.overwrite_default_scope('mmpretrain'):
-                    lines.append(row(title, name, kwargs, list(walked(name, kwargs))))
-            except Exception as error:  # to be told as a fault, and to be mended
-                traceback.print_exc()
-                lines.append(f'| {title} | `{name}` | | | | FAULT {error!r} |')
-            print(lines[-1], flush=True)
+    titles, lines = args.only or [*ASKED, *FAMILIES], []
+    for name in STUDENTS:
+        Student(name)  # before processes are forked
+    with multiprocessing.Pool(args.jobs) as pool:
+        for line in pool.imap(table_row, titles):
+            print(line, flush=True)
+            lines.append(line)
     if not args.only:
         table = '\n'.join([f'timm {timm.__version__}, {len(FAMILIES)} families.', '', *HEAD, *lines])
         text = args.out.read_text()

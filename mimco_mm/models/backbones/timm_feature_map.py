@@ -2,7 +2,7 @@ import inspect
 import sys
 from contextlib import redirect_stdout
 from io import StringIO
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import torch
 from mmengine.model import BaseModule
@@ -38,6 +38,7 @@ class TimmFeatureMap(LibraryNetwork, BaseModule):
         super().__init__()
         timm = library('timm', 'timm>=1.0.9')
         self.model_name = model_name
+        self.normed: Optional[bool] = None  # known once there was an image
         try:
             self.timm_model = timm.create_model(model_name, **kwargs)
         except RuntimeError as error:
@@ -55,10 +56,22 @@ class TimmFeatureMap(LibraryNetwork, BaseModule):
     def forward(self, x: torch.Tensor) -> Tuple[torch.Tensor, ...]:
         """Features (B, C, H, W) of images (B, 3, h, w), after the final norm.
 
-        timm norms an earlier block of a ViT as well, but no earlier stage of a Swin.
+        timm norms an earlier block of a ViT as well, but no earlier stage of a Swin, and nothing
+        where the norm is the head's (Hiera).
         """
+        if self.normed is None:
+            self.normed = True
+            try:
+                return self.maps(x)
+            except AssertionError as error:  # the first thing that timm looks at
+                if 'norm' not in str(error):
+                    raise
+                self.normed = False
+        return self.maps(x)
+
+    def maps(self, x: torch.Tensor) -> Tuple[torch.Tensor, ...]:
         return tuple(self.timm_model.forward_intermediates(
-            x, indices=[-1], norm=True, output_fmt='NCHW', intermediates_only=True))
+            x, indices=[-1], norm=self.normed, output_fmt='NCHW', intermediates_only=True))
 
     def converted(self, state: Dict[str, torch.Tensor]) -> Dict[str, torch.Tensor]:
         """By the function that timm applies to its own files, which stands beside the model."""

@@ -171,7 +171,7 @@ def fit_side(named: Named, student: Student, wanted: Optional[int] = None) -> Fi
             except ConfigError:
                 raise
             except Exception as error:  # the library's, of a side that its network does not take
-                told = f'{side} px: {type(error).__name__}'
+                told = f'{side} px: {next(iter(str(error).splitlines()), type(error).__name__)}'
                 continue
             if fits(grid, student.grid):
                 return Fitted(backbone, side, width)
