@@ -50,7 +50,7 @@ FAMILIES: Dict[str, Tuple[str, dict]] = {
     'cait': ('cait_xxs24_224', dict(depth=2)),
     'coat': ('coat_tiny', {}),
     'convit': ('convit_tiny', {}),
-    'convmixer': ('convmixer_768_32', dict(depth=2)),
+    'convmixer': ('convmixer_768_32', {}),
     'convnext': ('convnext_zepto_rms', {}),
     'cpubone': ('cpubone_nano', {}),
     'crossvit': ('crossvit_tiny_240', {}),

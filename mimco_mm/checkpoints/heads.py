@@ -25,10 +25,11 @@ class Evidence(NamedTuple):
 
 
 def heads_in(state: StateDict, naming: Optional[Naming],
-             meta: Optional[dict]) -> Optional[Evidence]:
+             meta: Optional[dict], published: bool = True) -> Optional[Evidence]:
     """How many heads the ViT in a file has (in mmpretrain's names), as far as it can be told.
 
-    ``meta`` is what is said of it, see ``Opened``.
+    ``meta`` is what is said of it, see ``Opened``; ``published``: whether it may be taken for one
+    of the plain ViTs that are published, by its width.
     """
     for part, key, reason in STATED:
         about = (meta or {}).get(part)
@@ -42,8 +43,8 @@ def heads_in(state: StateDict, naming: Optional[Naming],
     width = state['cls_token'].shape[-1]
     if 'pos_embed' in state and is_sincos(state['pos_embed']):
         return _look_up(MOCO_V3, width, "it has MoCo v3's fixed sin-cos positions")
-    if isinstance(naming, MMPretrainViT):
-        return None  # may be anything that a user has trained
+    if isinstance(naming, MMPretrainViT) or not published:
+        return None  # may be anything that a user has trained, or a library names
     return _look_up(PUBLISHED, width, f"published ViTs of width {width} other than MoCo v3's do")
 
 

@@ -6,6 +6,7 @@ from torch import nn
 from .errors import CheckpointError
 from .fitting import fit
 from .heads import check_heads, heads_in
+from .library_network import LibraryNetwork
 from .opening import Opened, open_backbone
 from .report import LoadReport
 
@@ -58,7 +59,8 @@ def load_opened(network: nn.Module, checkpoint: str, opened: Opened,
     """``load_backbone`` of a file that was read; ``checkpoint`` names it in the report."""
     found = opened.found
     fitted = fit(network, found, fresh)
-    check_heads(network, heads_in(found.state, found.naming, opened.meta))
+    check_heads(network, heads_in(found.state, found.naming, opened.meta,
+                                  published=not isinstance(network, LibraryNetwork)))
     network.load_state_dict({**network.state_dict(), **fitted.state})
     parameters = {name: value.numel() for name, value in network.named_parameters()}
     return LoadReport(

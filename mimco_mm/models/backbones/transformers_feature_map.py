@@ -51,7 +51,8 @@ class TransformersFeatureMap(LibraryNetwork, BaseModule):
             raise ConfigError(f'{checkpoint} is a {kind} of transformers; known as teachers are '
                               f'{", ".join(PREFIX_TOKENS)}.{advice}')
         self.prefix_tokens = PREFIX_TOKENS[kind](config)
-        self.patch = getattr(config, 'patch_size', None) or 2 ** (1 + len(config.hidden_sizes))
+        self.patch = getattr(config, 'patch_size', None) or 2**(1 + len(config.hidden_sizes))
+        self.width = getattr(config, 'hidden_size', None) or config.hidden_sizes[-1]
         self.img_size = img_size or getattr(config, 'image_size', None)
         with torch.device('meta'):
             self.whole = whole_names(transformers, about, config)
@@ -63,8 +64,10 @@ class TransformersFeatureMap(LibraryNetwork, BaseModule):
 
     def forward(self, x: torch.Tensor) -> Tuple[torch.Tensor, ...]:
         """The last map (B, C, H, W) of images (B, 3, h, w), after the final norm."""
-        tokens = self.transformers_model(x, **self.options).last_hidden_state
         grid = tuple(side // self.patch for side in x.shape[-2:])
+        if x.is_meta:  # of which some models cannot compute
+            return (x.new_empty(len(x), self.width, *grid), )
+        tokens = self.transformers_model(x, **self.options).last_hidden_state
         return (tokens[:, self.prefix_tokens:].transpose(1, 2).unflatten(2, grid), )
 
     def converted(self, state: Dict[str, torch.Tensor]) -> Dict[str, torch.Tensor]:
