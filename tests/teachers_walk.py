@@ -73,7 +73,7 @@ FAMILIES: Dict[str, Tuple[str, dict]] = {
     'eva': ('vit_tiny_patch16_dinov3_qkvb', dict(depth=2)),
     'fasternet': ('fasternet_t0', {}),
     'fastvit': ('fastvit_t8', {}),
-    'focalnet': ('focalnet_tiny_srf', dict(depths=(1, 1, 1, 1))),
+    'focalnet': ('focalnet_tiny_srf', {}),
     'gcvit': ('gcvit_xxtiny', {}),
     'gemma4_vit': ('gemma4_vit_167m', {}),
     'ghostnet': ('ghostnet_050', {}),
@@ -203,9 +203,11 @@ def model_config(student: str, teacher: str, kwargs: dict) -> dict:
 
 
 def made_file(name: str, kwargs: dict, folder: str) -> str:
-    """A file of timm's whole model, with random weights."""
+    """A file of timm's whole model, with random weights; what begins with one value has several."""
     torch.manual_seed(0)
-    state = timm.create_model(name, **kwargs).state_dict()
+    state = {key: value + 0.1 * torch.rand_like(value)
+             if value.is_floating_point() and value.numel() and value.min() == value.max() else value
+             for key, value in timm.create_model(name, **kwargs).state_dict().items()}
     file = f'{folder}/{name}.safetensors'
     save_file({key: value.clone().contiguous() for key, value in state.items()}, file)
     return file
@@ -227,7 +229,7 @@ def walked(name: str, kwargs: dict) -> Iterator[Outcome]:
 
 
 def fitted(config: dict) -> Outcome:
-    fit_named_teacher(config)
+    fit_named_teacher(config, units=7)
     width = config['patch_neck']['in_channels']
     return Outcome(config['target_generator'].get('input_size', 224), (width, ))
 

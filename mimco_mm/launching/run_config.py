@@ -13,6 +13,7 @@ from ..engine.resuming import checkpoint_folders
 from ..errors import ConfigError
 from ..models.target_generators import fit_named_teacher
 from ..options import EPOCHS_KEYS, apply_options, apply_shortcuts, load_config
+from ..options.shortcuts import transforms
 
 OWN_SCOPE = 'mmpretrain'  # of our parts; configs of other libraries name them with it
 # precision -> what replaces type, dtype and loss_scale of the config's optim_wrapper
@@ -104,9 +105,11 @@ def complete(cfg: Config, request: Request) -> Config:
 
 def fit_teacher(cfg: Config) -> None:
     """Put all that a teacher's name stands for into a config, see ``fit_named_teacher``."""
-    if isinstance(cfg.get('model'), dict):
+    if isinstance(cfg.get('model'), dict) and cfg.get('train_dataloader'):
+        units = [one.input_size // one.mask_patch_size for _, one in transforms(cfg)
+                 if {'input_size', 'mask_patch_size'} <= one.keys()]
         with DefaultScope.overwrite_default_scope(scope_of(cfg)):
-            fit_named_teacher(cfg.model, cfg.get('data_preprocessor'))
+            fit_named_teacher(cfg.model, cfg.get('data_preprocessor'), max(units, default=1))
 
 
 def check_own(cfg_options: Sequence[str]) -> None:

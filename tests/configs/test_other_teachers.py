@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from mimco_mm.launching import fit_teacher
+
 from .support import CONFIGS, build_model
 
 FOLDER = CONFIGS / 'pretrain' / 'other_teachers'
@@ -18,8 +20,33 @@ EXPECTED = {
 }
 
 
+# name -> what its name stands for: the student's width and the teacher's, and its side in px
+NAMED = {
+    'mimco_vit-s_dinov3-vit-s': (384, 384),
+    'mimco_vit-b_dinov3-vit-b': (768, 768),
+    'mimco_swin-t_dinov3-convnext-t': (768, 768),
+    'mimco_swin-t_eupe-vit-s': (768, 384),
+    'mimco_vit-b_siglip2-vit-b': (768, 768),
+}
+
+
 def test_other_teachers__are_those():
-    assert {path.stem for path in FOLDER.glob('*.py')} == EXPECTED.keys()
+    assert {path.stem for path in FOLDER.glob('*.py')} == EXPECTED.keys() | NAMED.keys()
+
+
+@pytest.mark.parametrize('name', NAMED)
+def test_other_teachers__by_name_are_worked_out(name):
+    from mmengine.config import Config
+    cfg = Config.fromfile(FOLDER / f'{name}.py')
+    timm = cfg.model.target_generator.timm
+    fit_teacher(cfg)
+    teacher, widths = cfg.model.target_generator, NAMED[name]
+    assert teacher.checkpoint == f'timm:{timm}' and teacher.layer_norm_targets
+    assert teacher.backbone.model_name == timm and 'input_size' not in teacher  # the student's 224
+    assert ('input_norm' in teacher) == ('siglip' in name)
+    assert {cfg.model[f'{level}_neck'].in_channels for level in ('patch', 'image')} == {widths[1]}
+    assert cfg.model.get('adapter') == (None if widths[0] == widths[1] else dict(
+        type='ChannelAdapter', in_channels=widths[0], out_channels=widths[1]))
 
 
 @pytest.fixture(scope='module', params=EXPECTED)
@@ -76,4 +103,5 @@ def test_other_teachers__checkpoints_are_urls_or_say_how_to_get_them():
     from mmengine.config import Config
     for path in sorted(Path(FOLDER).glob('*.py')):
         teacher = Config.fromfile(path).model.target_generator
-        assert teacher.checkpoint.startswith('https://') or teacher.get('if_missing')
+        assert teacher.get('timm') or teacher.checkpoint.startswith('https://') \
+            or teacher.get('if_missing')

@@ -27,6 +27,13 @@ class Student(NamedTuple):
     side: int
     width: int
     grid: Tuple[int, ...]
+    units: int = 1  # of a mask, along a side
+
+    def fits(self, grid: Sequence[int]) -> bool:
+        """Whether ``common_grid`` takes both maps, and ``expand_mask`` what comes of them."""
+        pairs = list(zip(grid, self.grid))
+        return ((all(a % b == 0 for a, b in pairs) or all(b % a == 0 for a, b in pairs))
+                and all(min(pair) % self.units == 0 for pair in pairs))
 
 
 class Named(NamedTuple):
@@ -99,7 +106,8 @@ def normalisation(folder: Path, teacher: dict) -> Tuple[Sequence[float], Sequenc
     return mean, std
 
 
-def fit_named_teacher(model: dict, data_preprocessor: Optional[dict] = None) -> None:
+def fit_named_teacher(model: dict, data_preprocessor: Optional[dict] = None,
+                      units: int = 1) -> None:
     """Replace a teacher's name in a model's config by all that it stands for.
 
     That is the teacher's network, file, image size and normalisation, and, for its width, the
@@ -108,6 +116,7 @@ def fit_named_teacher(model: dict, data_preprocessor: Optional[dict] = None) -> 
     Args:
         model: config of a ``MimCo``, changed in place.
         data_preprocessor: of the run, which tells how the student's images are normalised.
+        units: of a mask, along a side.
 
     Raises:
         UserError: there is no such teacher, or none whose patches fit the student's.
@@ -118,7 +127,7 @@ def fit_named_teacher(model: dict, data_preprocessor: Optional[dict] = None) -> 
         return
     if isinstance(teacher.get('backbone'), dict):
         named = named._replace(backbone={**named.backbone, **teacher['backbone']})
-    student = student_of(model)
+    student = student_of(model)._replace(units=units)
     fitted = fit_side(named, student, teacher.get('input_size'))
     for key in ('timm', 'hf'):
         teacher.pop(key, None)
@@ -173,14 +182,14 @@ def fit_side(named: Named, student: Student, wanted: Optional[int] = None) -> Fi
             except Exception as error:  # the library's, of a side that its network does not take
                 told = f'{side} px: {next(iter(str(error).splitlines()), type(error).__name__)}'
                 continue
-            if fits(grid, student.grid):
+            if student.fits(grid):
                 return Fitted(backbone, side, width)
             told = f'{side} px: {" x ".join(map(str, grid))} patches'
         tried.append(told)
     raise ConfigError(
         f'{named.checkpoint} gives no map that fits the {student.grid[0]} x {student.grid[1]} '
         f'patches of the student\'s {student.side} px: of the two grids one must be a multiple of '
-        f'the other. Tried: {"; ".join(tried)}. Take another teacher.')
+        f'the other, and both of the masks. Tried: {"; ".join(tried)}. Take another teacher.')
 
 
 def candidates(named: Named, student: Student) -> Iterator[int]:
@@ -198,16 +207,10 @@ def candidates(named: Named, student: Student) -> Iterator[int]:
 
     def unlikely(side: int) -> Tuple[bool, int, int]:
         count = side // stride
-        return (side % stride > 0 or not fits((count, count), student.grid),
+        return (side % stride > 0 or not count or not student.fits((count, count)),
                 abs(side - student.side), -side)
 
     yield from sorted(steps, key=unlikely)
-
-
-def fits(grid: Sequence[int], other: Sequence[int]) -> bool:
-    """Whether of two grids one is a multiple of the other, as ``common_grid`` wants it."""
-    return (all(a % b == 0 for a, b in zip(grid, other))
-            or all(b % a == 0 for a, b in zip(grid, other)))
 
 
 def sized(named: Named, side: int) -> List[dict]:
