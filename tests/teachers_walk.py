@@ -157,7 +157,7 @@ ASKED: Dict[str, Tuple[str, dict]] = {
     'PE Core T': ('vit_pe_core_tiny_patch16_384.fb', dict(depth=2)),
     'CLIP ViT-B': ('vit_base_patch16_clip_quickgelu_224.openai', dict(depth=2)),
 }
-REAL = 120e6  # parameters of a member whose step is computed; of a larger one shapes are worked out
+REAL = 120e6  # parameters of a member whose step is computed; of a larger one the shapes alone
 START, END = '<!-- walk -->', '<!-- end of the walk -->'
 
 
@@ -206,7 +206,7 @@ def made_file(name: str, kwargs: dict, folder: str) -> str:
     """A file of timm's whole model, with random weights; what begins with one value has several."""
     torch.manual_seed(0)
     state = {key: value + 0.1 * torch.rand_like(value)
-             if value.is_floating_point() and value.numel() and value.min() == value.max() else value
+             if value.is_floating_point() and (value == value.mean()).all() else value
              for key, value in timm.create_model(name, **kwargs).state_dict().items()}
     file = f'{folder}/{name}.safetensors'
     save_file({key: value.clone().contiguous() for key, value in state.items()}, file)
@@ -265,8 +265,7 @@ def row(title: str, name: str, kwargs: dict, outcomes: list) -> str:
     for one in outcomes:
         grid = '' if len(one.shape) < 3 else f' -> {one.shape[1]} x {one.shape[2]}'
         cells.append('refused' if one.refusal else f'{one.side} px{grid}')
-    pairs = [cells[index] if cells[index] == cells[index + 1] else ' / '.join(cells[index:index + 2])
-             for index in (0, 2)]
+    pairs = [' / '.join(dict.fromkeys(cells[index:index + 2])) for index in (0, 2)]
     width = next((one.shape[0] for one in outcomes if one.shape), '')
     shapes = any(len(one.shape) == 1 for one in outcomes)
     told = next((one.refusal for one in outcomes if one.refusal), '')
@@ -304,7 +303,8 @@ def main() -> None:
             print(line, flush=True)
             lines.append(line)
     if not args.only:
-        table = '\n'.join([f'timm {timm.__version__}, {len(FAMILIES)} families.', '', *HEAD, *lines])
+        about = f'timm {timm.__version__}, {len(FAMILIES)} families.'
+        table = '\n'.join([about, '', *HEAD, *lines])
         text = args.out.read_text()
         args.out.write_text(re.sub(f'(?s)({START}).*({END})',
                                    lambda found: f'{found[1]}\n{table}\n{found[2]}', text))

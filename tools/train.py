@@ -51,8 +51,8 @@ def add_shortcuts(parser: argparse.ArgumentParser) -> None:
                             'lmdb://FOLDER; of a folder with train/ beside val/ or test/, its '
                             'train/')
     group.add_argument('--teacher', metavar='PATH_URL_OR_NAME',
-                       help="checkpoint of the config's frozen teacher, or another one by its name: "
-                            'timm:NAME, timm:NAME=FILE, hf:OWNER/MODEL, hf:FOLDER (docs/teachers.md)')
+                       help="checkpoint of the config's frozen teacher; or another teacher: "
+                            'timm:NAME, timm:NAME=FILE, hf:OWNER/MODEL or hf:FOLDER')
     group.add_argument('--batch-size', type=int, metavar='N', help='images of one GPU at a time')
     group.add_argument('--accumulate', type=int, metavar='N',
                        help='batches whose gradients are added up for one step')

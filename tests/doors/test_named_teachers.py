@@ -25,7 +25,8 @@ class Hub(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self.asked.append(self.path)
         page = self.pages.get(self.path)
-        headers = {'X-Repo-Commit': 'a' * 40, 'ETag': '"1"', 'Content-Length': str(len(page or b''))}
+        headers = {'X-Repo-Commit': 'a' * 40, 'ETag': '"1"',
+                   'Content-Length': str(len(page or b''))}
         code = 200 if page else 404
         if page is None:
             headers['X-Error-Code'] = 'EntryNotFound'
@@ -83,7 +84,7 @@ def test_named__a_run_says_all_that_was_worked_out(ended, name):
     assert ended[name].code == 0, ended[name].text
     told = ' '.join(summary(ended[name].text).split())
     assert f'teacher {"vit.safetensors" if name == "file" else f"timm:{NAME}"} (sha256' in told
-    assert (f"teacher TimmFeatureMap {NAME}: sees images in 64 px, mean (127.5, 127.5, "
+    assert (f'teacher TimmFeatureMap {NAME}: sees images in 64 px, mean (127.5, 127.5, '
             '127.5), std (127.5, 127.5, 127.5); gives 4 x 4 patches, 64 wide; adapter 16 -> 64 '
             'channels behind the student') in told
 

@@ -92,7 +92,7 @@ def test_named__a_side_that_cannot_fit_is_refused():
 
 
 @pytest.mark.parametrize('name, message', [
-    ('vit_smal_patch16_dinov3', "no model .*Did you mean vit_small_patch16_dinov3"),
+    ('vit_smal_patch16_dinov3', 'no model .*Did you mean vit_small_patch16_dinov3'),
     ('vit_small_patch16_dinov3.lvd', 'no weights .*it has vit_small_patch16_dinov3.lvd1689m'),
 ])
 def test_named__unknown_to_timm(name, message):

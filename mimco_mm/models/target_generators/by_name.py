@@ -94,7 +94,7 @@ def normalisation(folder: Path, teacher: dict) -> Tuple[Sequence[float], Sequenc
         raise ConfigError(
             f'{folder} has no {PREPROCESSOR}, which tells how this teacher wants its images '
             'normalised. Put that of its release there, or set --cfg-options '
-            "model.target_generator.input_norm=\"dict(mean=[...], std=[...])\", of 0 to 255.")
+            'model.target_generator.input_norm="dict(mean=[...], std=[...])", of 0 to 255.')
     about = folder_json(folder, PREPROCESSOR)
     values = [about.get(key) for key in ('image_mean', 'image_std')]
     if about.get('do_normalize') is False:
@@ -188,7 +188,7 @@ def fit_side(named: Named, student: Student, wanted: Optional[int] = None) -> Fi
         tried.append(told)
     raise ConfigError(
         f'{named.checkpoint} gives no map that fits the {student.grid[0]} x {student.grid[1]} '
-        f'patches of the student\'s {student.side} px: of the two grids one must be a multiple of '
+        f"patches of the student's {student.side} px: of the two grids one must be a multiple of "
         f'the other, and both of the masks. Tried: {"; ".join(tried)}. Take another teacher.')
 
 
