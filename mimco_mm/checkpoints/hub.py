@@ -121,8 +121,8 @@ def hub_file(repository: str, names: Sequence[str], instead: str) -> Path:
         except errors.GatedRepoError as error:
             raise CheckpointError(
                 f'{repository} is gated: accept its terms at {page}, then log in by `hf auth '
-                'login` (or set HF_TOKEN). Or download '
-                f'{names[0]} there, and give it: --teacher {instead}') from error
+                f'login` (or set HF_TOKEN). Or download its files from {page}/tree/main, and give '
+                f'them: --teacher {instead}') from error
         except errors.RepositoryNotFoundError as error:
             raise CheckpointError(f'The hub has no {repository}, or not for you: see {page}, and '
                                   'log in by `hf auth login` if it is private.') from error

@@ -66,7 +66,19 @@ def test_teacher__takes_the_place_of_another_with_all_that_was_said_of_it():
     assert 'sha256' not in cfg.model.target_generator
 
 
+@pytest.mark.parametrize('name', [
+    'pretrain/mimco_swin-t', 'pretrain/other_teachers/mimco_swin-t_dinov2-vit-s',
+    'pretrain/other_teachers/mimco_swin-t_eupe-vit-s'])
+def test_teacher__by_name_keeps_the_switches_of_the_targets_alone(name):
+    kept = {} if name == 'pretrain/mimco_swin-t' else dict(layer_norm_targets=True)
+    for library in ('timm', 'hf'):
+        cfg = changed(name, teacher=f'{library}:a/b=c')
+        assert cfg.model.target_generator == {'type': 'FrozenTeacher', library: 'a/b=c', **kept}
+
+
 @pytest.mark.parametrize('name, values, message', [
+    (METHODS[0], dict(teacher='timm:'), 'expects a name after timm:, such as timm:vit_small'),
+    (METHODS[0], dict(teacher='hf:=x'), 'expects a name after hf:'),
     *((name, dict(teacher='t.pth'), '--teacher makes no sense.*no teacher')
       for name in METHODS[1:]),
     *((name, dict(mask_ratio=0.5), '--mask-ratio makes no sense.*masks nothing')

@@ -199,8 +199,9 @@ def candidates(named: Named, student: Student) -> Iterator[int]:
         stride = named.side // shape_on_meta(named.backbone, named.side)[-1]
     except ConfigError:
         raise
-    except Exception:  # the sides themselves tell what is wrong
-        stride = STEP
+    except Exception:  # nothing will do, then; its own side tells why
+        yield named.side
+        return
     least, most = round(student.side / 1.5), 2 * student.side
     steps = {side for step in (stride, STEP) for side in range(step, most + 1, step)
              if side >= least and side != student.side}
