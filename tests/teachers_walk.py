@@ -203,13 +203,18 @@ def model_config(student: str, teacher: str, kwargs: dict) -> dict:
 
 
 def made_file(name: str, kwargs: dict, folder: str) -> str:
-    """A file of timm's whole model, with random weights; what begins with one value has several."""
+    """A file of timm's whole model: random weights, and batch norms' statistics that suit them."""
     torch.manual_seed(0)
-    state = {key: value + 0.1 * torch.rand_like(value)
-             if value.is_floating_point() and (value == value.mean()).all() else value
-             for key, value in timm.create_model(name, **kwargs).state_dict().items()}
+    model = timm.create_model(name, **kwargs)
+    norms = [one for one in model.modules() if isinstance(one, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.momentum = None  # the mean over all batches, which is the one below
+    if norms:
+        with torch.no_grad():
+            model.train()(torch.randn(2, *model.pretrained_cfg['input_size']))
+    state = {key: value.clone().contiguous() for key, value in model.state_dict().items()}
     file = f'{folder}/{name}.safetensors'
-    save_file({key: value.clone().contiguous() for key, value in state.items()}, file)
+    save_file(state, file)
     return file
 
 
