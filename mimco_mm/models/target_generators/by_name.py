@@ -149,18 +149,23 @@ def student_of(model: dict) -> Student:
     return Student(side, width, tuple(grid))
 
 
-def map_shape(network: nn.Module, side: int) -> torch.Size:
+def map_shape(network: nn.Module, side: int, device: str = 'meta') -> torch.Size:
     """Shape (1, C, H, W) of a network's last map of an image of ``side`` px."""
-    network.to('meta').eval()  # mmpretrain's Swin returns None here
+    network.to(device).eval()  # mmpretrain's Swin returns None here
     with torch.no_grad():
-        return network(torch.empty(1, 3, side, side, device='meta'))[-1].shape
+        return network(torch.zeros(1, 3, side, side, device=device))[-1].shape
 
 
-def shape_on_meta(backbone: dict, side: int) -> torch.Size:
-    """The same of a network that is not built but for its shapes."""
-    with torch.device('meta'):
-        network = MODELS.build(copy.deepcopy(backbone))
-    return map_shape(network, side)
+def shape_of(backbone: dict, side: int) -> torch.Size:
+    """The same of a network that is built for its shapes alone, if it lets itself be."""
+    try:
+        with torch.device('meta'):
+            network = MODELS.build(copy.deepcopy(backbone))
+        return map_shape(network, side)
+    except (NotImplementedError, RuntimeError) as error:
+        if 'meta' not in str(error):
+            raise
+    return map_shape(MODELS.build(copy.deepcopy(backbone)), side, 'cpu')  # it looks at values
 
 
 def fit_side(named: Named, student: Student, wanted: Optional[int] = None) -> Fitted:
@@ -176,7 +181,7 @@ def fit_side(named: Named, student: Student, wanted: Optional[int] = None) -> Fi
     for side in islice([wanted] if wanted else candidates(named, student), MOST_TRIED):
         for backbone in sized(named, side):
             try:
-                _, width, *grid = shape_on_meta(backbone, side)
+                _, width, *grid = shape_of(backbone, side)
             except ConfigError:
                 raise
             except Exception as error:  # the library's, of a side that its network does not take
@@ -196,7 +201,7 @@ def candidates(named: Named, student: Student) -> Iterator[int]:
     """Sides in px, the likeliest first: the student's own, then what a stride makes fit."""
     yield student.side
     try:
-        stride = named.side // shape_on_meta(named.backbone, named.side)[-1]
+        stride = named.side // shape_of(named.backbone, named.side)[-1]
     except ConfigError:
         raise
     except Exception:  # nothing will do, then; its own side tells why
