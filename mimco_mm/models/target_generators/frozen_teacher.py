@@ -67,7 +67,7 @@ class FrozenTeacher(BaseModule):
             raise ConfigError('A teacher by name (`model.target_generator.timm` or `.hf`) is to be '
                               'fitted to its student first: call mimco_mm.models.target_generators.'
                               'fit_named_teacher(cfg.model, cfg.data_preprocessor).')
-        if not backbone or not checkpoint:
+        if backbone is None or checkpoint is None:
             raise ConfigError('A teacher needs `model.target_generator.backbone` and '
                               '`.checkpoint`, or a name: `.timm` or `.hf`.')
         self.hidden_networks = (MODELS.build(backbone), )
