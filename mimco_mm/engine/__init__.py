@@ -5,4 +5,5 @@ from .optim import *  # noqa: F403
 from .resuming import ResumableEpochLoop  # noqa: F401
 from .runner import PretrainRunner  # noqa: F401
 from .start_check import check_parts  # noqa: F401
+from .teacher_by_name import fit_teacher  # noqa: F401
 from .transfer_runner import TransferRunner  # noqa: F401

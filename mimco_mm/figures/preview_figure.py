@@ -6,7 +6,7 @@ from typing import Dict, List, NamedTuple, Optional
 from matplotlib.figure import Figure
 from mmengine.config import Config
 
-from ..engine import training_images
+from ..engine import fit_teacher, training_images
 from ..errors import ConfigError
 from ..models.utils import batch_masks
 from ..names import printable
@@ -58,6 +58,8 @@ def requested_preview(request: PreviewRequest) -> Config:
         raise ConfigError(
             f'of a checkpoint of {algorithm(cfg)} there is nothing to show at each '
             f'patch; expected MimCo, {" or ".join(RECONSTRUCTING)}, or leave --checkpoint out')
+    if request.checkpoint:
+        fit_teacher(cfg)
     return cfg
 
 

@@ -6,14 +6,12 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence
 
 import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.registry import DefaultScope
 
 from ..checkpoints import traces_of_a_run
+from ..engine import fit_teacher
 from ..engine.resuming import checkpoint_folders
 from ..errors import ConfigError
-from ..models.target_generators import fit_named_teacher
 from ..options import EPOCHS_KEYS, apply_options, apply_shortcuts, load_config
-from ..options.shortcuts import transforms
 
 OWN_SCOPE = 'mmpretrain'  # of our parts; configs of other libraries name them with it
 # precision -> what replaces type, dtype and loss_scale of the config's optim_wrapper
@@ -101,15 +99,6 @@ def complete(cfg: Config, request: Request) -> Config:
             complete_dataloader(cfg[name], request.pin_memory, request.persistent_workers,
                                 scope_of(cfg))
     return cfg
-
-
-def fit_teacher(cfg: Config) -> None:
-    """Put all that a teacher's name stands for into a config, see ``fit_named_teacher``."""
-    if isinstance(cfg.get('model'), dict) and cfg.get('train_dataloader'):
-        units = [one.input_size // one.mask_patch_size for _, one in transforms(cfg)
-                 if {'input_size', 'mask_patch_size'} <= one.keys()]
-        with DefaultScope.overwrite_default_scope(scope_of(cfg)):
-            fit_named_teacher(cfg.model, cfg.get('data_preprocessor'), max(units, default=1))
 
 
 def check_own(cfg_options: Sequence[str]) -> None:

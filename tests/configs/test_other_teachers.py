@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mimco_mm.launching import fit_teacher
+from mimco_mm.engine import fit_teacher
 
 from .support import CONFIGS, build_model
 

@@ -36,7 +36,7 @@ def main() -> None:
     import torch
     from mmengine.logging import MMLogger
 
-    from mimco_mm.launching import fit_teacher
+    from mimco_mm.engine import fit_teacher
     from mimco_mm.options import load_config
     from mimco_mm.speed.roofline import CARDS, fits, least_seconds
     from mimco_mm.speed.simulation import simulate
