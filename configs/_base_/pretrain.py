@@ -2,7 +2,6 @@
 # other tree of images), the watch over it, checkpoints.
 _base_ = ['efficiency.py', 'names.py', 'heads.py', 'plugin.py',
           'mmpretrain::_base_/default_runtime.py']
-
 data_preprocessor = dict(**_base_.rgb, to_rgb=True, **_base_.copying)
 images = dict(type='ImageFolder', data_prefix='train', with_label=False)
 train_dataloader = dict(

@@ -2,7 +2,6 @@
 # No MoBY Swin-B was ever released: train teachers/moby_swin-b.py first.
 _base_ = 'mimco_swin-t.py'
 teacher = 'work_dirs/moby_swin-b/backbone_epoch_300.pth'
-
 model = dict(
     backbone=dict(arch='base'),
     target_generator=dict(

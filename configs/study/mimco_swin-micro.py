@@ -1,7 +1,6 @@
 # Stage 2 of the small study.
 _base_ = '_base_/pretrain.py'
 teacher = 'work_dirs/moby_swin-micro/epoch_40.pth'
-
 data_preprocessor = dict(views=[_base_.light_view], mask=_base_.mask, send_samples=False)
 network = dict(**_base_.swin, drop_path_rate=0.0)
 model = dict(

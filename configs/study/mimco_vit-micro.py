@@ -1,7 +1,6 @@
 # Stage 2 of the small study, ViT.
 _base_ = 'mimco_swin-micro.py'
 teacher = 'work_dirs/moby_vit-micro/epoch_40.pth'
-
 model = dict(
     backbone=dict(_delete_=True, type='MaskedMoCoV3ViT', **_base_.vit, drop_path_rate=0.0),
     target_generator=dict(

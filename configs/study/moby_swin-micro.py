@@ -1,6 +1,5 @@
 # Stage 1 of the small study, Swin.
 _base_ = '_base_/pretrain.py'
-
 data_preprocessor = dict(views=[_base_.view_1, _base_.view_2])
 network = dict(type='SwinTransformer', **_base_.swin, drop_path_rate=0.1)
 model = dict(

@@ -3,7 +3,6 @@
 # Batch 16: 8 GPUs x 2 images. SOD trains in float16 (apex): --amp fp16. mmcv's RoIAlign knows no
 # bfloat16.
 _base_ = 'mmdet::swin/mask-rcnn_swin-t-p4-w7_fpn_ms-crop-3x_coco.py'  # flip; scales 480-800, crop
-
 max_epochs = 12
 train_cfg = dict(max_epochs=max_epochs)
 param_scheduler = [

@@ -2,7 +2,6 @@
 # BEiT 800: 45.8 (paper). mmseg's MAE config with what iBOT, whose rows those are, does otherwise.
 _base_ = ['../../_base_/benchmarks/dense.py',
           'mmseg::mae/mae-base_upernet_8xb2-amp-160k_ade20k-512x512.py']
-
 model = dict(
     pretrained=None,
     backbone=dict(

@@ -2,7 +2,6 @@
 _base_ = 'swin-t.py'
 work_dir = 'work_dirs/imagenet_swin-b'
 start = 'work_dirs/mimco_swin-b/backbone_epoch_100.pth'
-
 model = dict(
     backbone=dict(arch='base', drop_path_rate=0.2, init_cfg=dict(checkpoint=start)),  # paper 4.1
     head=dict(in_channels=1024))

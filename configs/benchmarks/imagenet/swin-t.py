@@ -2,7 +2,6 @@
 _base_ = '../../_base_/benchmarks/finetune.py'
 work_dir = 'work_dirs/imagenet_swin-t'
 start = 'work_dirs/mimco_swin-t/backbone_epoch_100.pth'
-
 model = dict(
     backbone=dict(
         type='SwinTransformer', **_base_.swin_t, init_cfg=dict(checkpoint=start),

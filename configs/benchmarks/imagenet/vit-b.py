@@ -3,7 +3,6 @@
 _base_ = '../../_base_/benchmarks/finetune.py'
 work_dir = 'work_dirs/imagenet_vit-b'
 start = 'work_dirs/mimco_vit-b/backbone_epoch_100.pth'
-
 model = dict(
     backbone=dict(
         type='VisionTransformer', **_base_.vit_b, init_cfg=dict(checkpoint=start, fresh=['ln2.']),

@@ -3,7 +3,6 @@ _base_ = 'vit-b.py'
 work_dir = 'work_dirs/imagenet_vit-s'
 start = 'work_dirs/mimco_vit-s/backbone_epoch_100.pth'
 epochs = 300  # paper 4.1
-
 model = dict(
     backbone=dict(arch=dict(_delete_=True, **_base_.vit_s), init_cfg=dict(checkpoint=start)),
     head=dict(in_channels=384))

@@ -5,7 +5,6 @@ _base_ = '../../_base_/benchmarks/linear.py'
 work_dir = 'work_dirs/linear_vit-b'
 start = 'work_dirs/mimco_vit-b/backbone_epoch_100.pth'
 epochs = 90  # MoCo v3
-
 network = dict(type='VisionTransformer', **_base_.vit_b, out_type='featmap')
 model = dict(
     backbone=dict(**network, init_cfg=dict(checkpoint=start)),

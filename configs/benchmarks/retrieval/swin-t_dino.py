@@ -3,7 +3,6 @@
 _base_ = '../../_base_/names.py'
 custom_imports = dict(imports=['mimco_mm'], allow_failed_imports=False)
 default_scope = 'mmpretrain'
-
 data_root = 'data/revisited'  # ROOT/roxford5k/gnd_roxford5k.pkl, ROOT/roxford5k/jpg/*.jpg
 sets = dict(  # name -> longest side of an image in px, scales
     roxford5k=dict(img_size=224, scales=[1]),  # DINO: --imsize 224 --multiscale 0

@@ -2,7 +2,6 @@
 # to 384; at 196 px the teacher has 14 x 14 patches, four to each of the student's 7 x 7.
 _base_ = '../mimco_swin-t.py'
 teacher = 'https://dl.fbaipublicfiles.com/dinov2/dinov2_vits14/dinov2_vits14_pretrain.pth'
-
 network = dict(type='VisionTransformer', arch='dinov2-small', img_size=196, patch_size=14,
                layer_scale_init_value=1e-5, out_type='featmap')
 model = dict(

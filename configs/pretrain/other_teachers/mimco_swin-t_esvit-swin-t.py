@@ -2,7 +2,6 @@
 # more: put a copy at the path below.
 _base_ = '../mimco_swin-t.py'
 teacher = 'data/teachers/esvit_swin-t.pth'
-
 norm = dict(norm_cfg=dict(type='LN', eps=1e-6))
 blocks = dict(block_cfgs=norm, downsample_cfg=norm)
 model = dict(target_generator=dict(

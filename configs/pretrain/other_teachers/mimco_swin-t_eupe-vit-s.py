@@ -1,9 +1,5 @@
 # Swin-T taught by EUPE's ViT-S/16, of another width and grid.
 _base_ = '../mimco_swin-t.py'
-
-model = dict(
-    target_generator=dict(
-        _delete_=True,
-        type='FrozenTeacher',
-        timm='vit_small_patch16_dinov3_qkvb.eupe_lvd1689m',
-        layer_norm_targets=True))
+model = dict(target_generator=dict(
+    _delete_=True, type='FrozenTeacher', layer_norm_targets=True,
+    timm='vit_small_patch16_dinov3_qkvb.eupe_lvd1689m'))

@@ -2,7 +2,6 @@
 _base_ = '../mimco_vit-b.py'
 teacher = ('https://huggingface.co/timm/vit_base_patch16_clip_224.openai/resolve/main/'
            'open_clip_model.safetensors')
-
 network = dict(type='TimmFeatureMap', model_name='vit_base_patch16_clip_quickgelu_224')
 model = dict(target_generator=dict(
     backbone=dict(_delete_=True, **network), checkpoint=teacher,

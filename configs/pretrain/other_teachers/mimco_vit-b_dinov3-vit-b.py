@@ -1,9 +1,5 @@
 # ViT-B/16 taught by DINOv3's ViT-B/16.
 _base_ = '../mimco_vit-b.py'
-
-model = dict(
-    target_generator=dict(
-        _delete_=True,
-        type='FrozenTeacher',
-        timm='vit_base_patch16_dinov3.lvd1689m',
-        layer_norm_targets=True))
+model = dict(target_generator=dict(
+    _delete_=True, type='FrozenTeacher', layer_norm_targets=True,
+    timm='vit_base_patch16_dinov3.lvd1689m'))

@@ -2,7 +2,6 @@
 _base_ = '../mimco_vit-s.py'
 teacher = ('https://dl.fbaipublicfiles.com/dino/dino_deitsmall16_pretrain/'
            'dino_deitsmall16_pretrain.pth')
-
 network = dict(type='VisionTransformer', arch='deit-small')
 model = dict(
     backbone=dict(arch='deit-small'),

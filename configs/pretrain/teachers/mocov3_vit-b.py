@@ -2,7 +2,6 @@
 _base_ = ['mmpretrain::mocov3/mocov3_vit-base-p16_16xb256-amp-coslr-300e_in1k.py',
           '../../_base_/plugin.py', '../../_base_/efficiency.py']
 data = 'data/imagenet'
-
 train_pipeline = [
     dict(type='LoadRGBImage'),
     _base_.train_pipeline[1],  # MoCo v3's two views
