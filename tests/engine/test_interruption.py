@@ -109,7 +109,7 @@ def test_data_workers__do_not_hold_up_the_end_of_their_process():
 
 WORKERS_AT_EXIT = '''
 from torch.utils.data import DataLoader
-from mimco_mm.engine.signals import outliving
+from mimco_mm.processes.signals import outliving
 kept = iter(DataLoader(range(4), num_workers=1, worker_init_fn=outliving()))
 next(kept)
 '''
