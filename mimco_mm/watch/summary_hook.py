@@ -4,6 +4,7 @@ from typing import Iterator, List, Optional
 
 import torch
 from mmengine.device import get_device
+from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.optim import AmpOptimWrapper, LinearLR, OptimWrapper
@@ -31,6 +32,7 @@ class PretrainSummaryHook(Hook):
     def __init__(self, work_dir: Optional[str] = None) -> None:
         self.work_dir = work_dir
 
+    @master_only
     def before_train(self, runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         lines = [
