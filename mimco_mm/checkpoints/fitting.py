@@ -83,9 +83,11 @@ def _fit(network: nn.Module, found: Found, fresh: Sequence[str], advice: str) ->
         raise CheckpointError(
             f'Its names are of no known library ({", ".join(known.name for known in NAMINGS)}), '
             f'and not the network\'s: {", ".join(list(state)[:SHOWN])}.')
+    # Bias tables of Swins keep to the rule of their release, see ``positions``.
+    by_names = naming is not None and naming.family == 'Swin' and found.naming is not None
     state, others, by_library = (
         convert(network, wanted, (state, found.inside, found.file))
-        if isinstance(network, LibraryNetwork) else (state, (), ()))
+        if isinstance(network, LibraryNetwork) and not by_names else (state, (), ()))
     left_out = [key for key in state.keys() - wanted.keys()
                 if key == MASK_TOKEN or FINAL_NORM.match(key)]
     state = {key: value for key, value in state.items() if key not in left_out}

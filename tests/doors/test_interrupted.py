@@ -20,6 +20,11 @@ from .support import checkout, environment, run
 ITERATIONS = 24
 
 
+def listen() -> None:
+    """Hear SIGINT, also where the tests themselves run in the background of a script."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Started:
     """A run that has been started in a folder; its output is in ``out.txt``."""
 
@@ -29,7 +34,8 @@ class Started:
         with self.file.open('w') as out:
             self.process = subprocess.Popen(
                 ['bash', *command.split()], cwd=folder, stdout=out, stderr=subprocess.STDOUT,
-                env=environment(folder), start_new_session=True)
+                env=environment(folder), start_new_session=True,
+                preexec_fn=listen)
         self.pid = self.process.pid
 
     @property

@@ -105,9 +105,10 @@ def test_check_config__passes_every_config_of_ours(short):
     check_config(cfg)
     # the names at its head are those of what runs
     ratios = [one.mask_ratio for _, one in transforms(cfg) if 'mask_ratio' in one]
+    teacher = cfg.model.get('target_generator', {})
     runs = dict(
         start=cfg.model.backbone.init_cfg.get('checkpoint') if 'start' in cfg else None,
-        teacher=cfg.model.get('target_generator', {}).get('checkpoint'),
+        teacher=next((teacher[key] for key in ('checkpoint', 'timm') if key in teacher), None),
         batch_size=cfg.train_dataloader.get('batch_size'),
         epochs=cfg.train_cfg.get('max_epochs'),
         data=(innermost_dataset(cfg.train_dataloader) or {}).get('data_root'),

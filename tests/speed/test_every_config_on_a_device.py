@@ -8,6 +8,7 @@ may be.
 import pytest
 from mmengine.config import Config
 
+from mimco_mm.engine import fit_teacher
 from mimco_mm.speed.gpu_check.sizes import shrink
 from mimco_mm.speed.simulation import simulate
 from tests import tiny
@@ -24,6 +25,7 @@ BENCHMARKS = [f'benchmarks/{task}/{network}' for task in ('imagenet', 'linear')
 
 def small(name: str) -> Config:
     config = Config.fromfile(tiny.CONFIGS / f'{name}.py')
+    fit_teacher(config)
     if 'model_name' not in str(config.model):  # timm's networks have the size of their name
         shrink(config.model)
     return config
@@ -37,7 +39,9 @@ def test_pretraining__is_all_of_it():
 def test_pretraining__waits_for_nothing(name):
     step = simulate(small(name), batch_size=4, ranks=8)
     assert (step.forward.waits, step.backward.waits) == (0, 0)
-    assert step.total('blocking') == 0
+    # timm's ViT of DINOv3, EUPE's too, computes its rotary positions in each step
+    rotary = name.endswith(('dinov3-vit-s', 'dinov3-vit-b', 'eupe-vit-s'))
+    assert step.total('blocking') == rotary
     assert step.optimizer.waits == ('mocov3' not in name)  # clipping logs the norm
     assert step.backward.launches > 50 and step.peak > step.fixed
 

@@ -28,14 +28,16 @@ class TimmFeatureMap(LibraryNetwork, BaseModule):
         model_name: of timm, e.g. 'vit_base_patch16_clip_quickgelu_224'.
         block: index of the block (of the stage, where it has stages) that is put out; the last by
             default.
+        init_cfg: see mmengine's ``BaseModule``.
         **kwargs: those of ``timm.create_model``, such as ``img_size``.
 
     Raises:
         ConfigError: it is no model of this timm, or gives no feature maps.
     """
 
-    def __init__(self, model_name: str, block: int = -1, **kwargs: Any) -> None:
-        super().__init__()
+    def __init__(self, model_name: str, block: int = -1, init_cfg: Optional[dict] = None,
+                 **kwargs: Any) -> None:
+        super().__init__(init_cfg)
         timm = library('timm', 'timm>=1.0.9')
         self.model_name = model_name
         self.normed: Optional[bool] = None  # known once there was an image
