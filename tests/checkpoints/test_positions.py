@@ -284,7 +284,7 @@ def test_is_sincos():
 
 def test_files_of_moco_v3_have_positions_in_both_branches(tmp_path):
     """That positions are computed anew for the online branch is no accident of the other one's."""
-    content = torch.load(files.moco_v3(tmp_path / 'a.pth', vit.random_vit(positions='mocov3')))
-    state = content['state_dict']
+    file = files.moco_v3(tmp_path / 'a.pth', vit.random_vit(positions='mocov3'))
+    state = torch.load(file, weights_only=True)['state_dict']
     assert is_sincos(state['module.base_encoder.pos_embed'])
     assert not is_sincos(state['module.momentum_encoder.pos_embed'])

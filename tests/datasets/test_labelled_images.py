@@ -8,7 +8,7 @@ from mimco_mm.datasets import BrokenImageError, LabelError, LabelledImages, chec
 from mimco_mm.datasets.image_files import is_hidden
 from mimco_mm.evaluation import labelled_folder
 from tests import tiny
-from tests.datasets.test_storage import pack
+from tests.datasets.packs import pack
 
 
 @pytest.fixture

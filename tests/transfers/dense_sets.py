@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tarfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import Runner
 from PIL import Image
 
@@ -58,6 +61,20 @@ def parsed(name: str) -> Config:
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
     object.__setattr__(cfg, '_format_python_code', False)
     return cfg
+
+
+@cache
+def built(name: str) -> torch.nn.Module:
+    """The full model of a config, its weights as they come."""
+    cfg = parsed(name)
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        return MODELS.build(cfg.model)
+
+
+def optimizer_of(name: str) -> torch.optim.Optimizer:
+    cfg = parsed(name)
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        return build_optim_wrapper(built(name), cfg.optim_wrapper).optimizer
 
 
 def shrink_pipelines(value) -> None:

@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,8 +11,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.optim import build_optim_wrapper
-from mmengine.registry import MODELS, DefaultScope, init_default_scope
+from mmengine.registry import init_default_scope
 from PIL import Image
 
 from mimco_mm.checkpoints import CheckpointError, save_backbone
@@ -25,6 +23,7 @@ from ..configs.support import drop_paths, plain
 from ..reference.official.swin import random_swin, swin_to_mmpretrain
 from ..reference.official.vit import random_vit, vit_to_mmpretrain
 from . import dense_sets
+from .dense_sets import built, optimizer_of
 
 pytestmark = pytest.mark.maintained_only
 SWIN_T, VIT_B = 'ade20k/upernet_swin-t_160k', 'ade20k/upernet_vit-b_160k'
@@ -40,18 +39,6 @@ def data(tmp_path_factory):
 def scope():
     yield
     init_default_scope('mmpretrain')
-
-
-@cache
-def built(name: str):
-    """The full model of a config, its weights as they come."""
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        return MODELS.build(dense_sets.parsed(name).model)
-
-
-def optimizer_of(name: str) -> torch.optim.Optimizer:
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        return build_optim_wrapper(built(name), dense_sets.parsed(name).optim_wrapper).optimizer
 
 
 # The recipe

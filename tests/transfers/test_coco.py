@@ -1,13 +1,11 @@
 """Mask R-CNN on COCO: recipes.md section 5, and a whole run of it."""
 
 import json
-from functools import cache
 
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.optim import build_optim_wrapper
-from mmengine.registry import MODELS, DefaultScope, init_default_scope
+from mmengine.registry import init_default_scope
 
 from mimco_mm.checkpoints import CheckpointError, read_checkpoint
 from mimco_mm.datasets.transfer_data import TransferDataError
@@ -18,6 +16,7 @@ from ..reference.official.files import moby, moco_v3
 from ..reference.official.swin import random_swin, swin_to_mmpretrain
 from ..reference.official.vit import random_vit, vit_to_mmpretrain
 from . import dense_sets
+from .dense_sets import built, optimizer_of
 
 pytestmark = pytest.mark.maintained_only
 SWIN_T, SINGLE_SCALE, VIT_B = (f'coco/mask-rcnn_{name}' for name in (
@@ -35,18 +34,6 @@ def data(tmp_path_factory):
 def scope():
     yield
     init_default_scope('mmpretrain')
-
-
-@cache
-def built(name: str):
-    """The full model of a config, its weights as they come."""
-    with DefaultScope.overwrite_default_scope('mmdet'):
-        return MODELS.build(dense_sets.parsed(name).model)
-
-
-def optimizer_of(name: str) -> torch.optim.Optimizer:
-    with DefaultScope.overwrite_default_scope('mmdet'):
-        return build_optim_wrapper(built(name), dense_sets.parsed(name).optim_wrapper).optimizer
 
 
 # The recipe

@@ -14,7 +14,7 @@ from mimco_mm.datasets import LabelError
 from mimco_mm.evaluation import extract_features, knn_accuracy, labelled_folder
 from mimco_mm.watch.knn_hook import KNNHook
 from tests import tiny
-from tests.datasets.test_storage import pack
+from tests.datasets.packs import pack
 from tests.leaves import leaves
 
 
