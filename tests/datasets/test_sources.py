@@ -50,6 +50,18 @@ def test_zip__that_is_damaged_or_leads_out(tmp_path):
     assert 'a.zip is no zip, or cut or damaged' in refusal(PACK, file, tmp_path / 'third')
 
 
+@pytest.mark.parametrize('compression', [
+    zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA], ids=['deflate', 'bzip2', 'lzma'])
+def test_zip__a_damaged_stream_names_its_image(tmp_path, compression):
+    file = tmp_path / 'a.zip'
+    with zipfile.ZipFile(file, 'w', compression) as archive:
+        archive.writestr('a.jpg', bytes(range(256)) * 40)
+    content = bytearray(file.read_bytes())
+    content[50:80] = b'\xff' * 30
+    file.write_bytes(content)
+    assert 'a.jpg in' in refusal(PACK, file, tmp_path / 'out')
+
+
 @pytest.mark.parametrize('name, command', [
     ('a.tar.gz', 'gunzip {0}/a.tar.gz && python tools/convert/index_shards.py {0}/a.tar'),
     ('a.tgz', 'gunzip {0}/a.tgz && python tools/convert/index_shards.py {0}/a.tar'),

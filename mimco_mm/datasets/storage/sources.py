@@ -3,7 +3,9 @@
 import os
 import posixpath
 import zipfile
+import zlib
 from itertools import islice
+from lzma import LZMAError
 from pathlib import Path
 from typing import Iterator, List, Optional, Protocol, Sequence
 
@@ -52,6 +54,10 @@ class FolderSource:
             yield (self.folder / name).read_bytes()
 
 
+# What zipfile and its decompressors raise of a member that cannot be read
+DAMAGED = (zipfile.BadZipFile, RuntimeError, EOFError, ValueError, OSError, zlib.error, LZMAError)
+
+
 class ZipSource:
     """The images of a zip, which is not unpacked; a folder around all of them is left off."""
 
@@ -90,8 +96,7 @@ class ZipSource:
         for member in islice(self.members, start, None):
             try:
                 yield self.archive.read(member)  # no more than the size that it declares
-            except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError,
-                    ValueError) as error:
+            except DAMAGED as error:
                 raise DataError(
                     f'{printable(member.filename)} in {printable(self.archive.filename)} is '
                     f'damaged, encrypted or of an unknown compression ({printable(error)}). Copy '
@@ -99,8 +104,10 @@ class ZipSource:
 
 
 def folder_labels(names: Sequence[str]) -> List[Optional[int]]:
-    """The place of each image's folder in the order of all; below train/, val/ and test/ if those
-    lie together."""
+    """The place of each image's folder in the order of all.
+
+    That is of the folders below train/, val/ and test/, if those lie together.
+    """
     tops = {name.partition('/')[0] for name in names if '/' in name}
     parts = {'train', *SPLITS} if 'train' in tops and tops & set(SPLITS) else set()
     classes = []
