@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 from typing import BinaryIO, Optional, Sequence
 
 from ..processes import end_with_parent
@@ -76,11 +77,13 @@ def run_logged(command: Sequence[str], log: Path) -> int:
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             preexec_fn=end_with_parent(signal.SIGTERM)) as process:
         file.write(f'$ {shlex.join(command)}\n'.encode(errors='surrogateescape'))
+        relaying = Thread(target=relay, args=(process.stdout, file))  # which no signal interrupts
+        relaying.start()
         try:
-            relay(process.stdout, file)
+            relaying.join()
         except KeyboardInterrupt:
             process.send_signal(signal.SIGINT)  # which a terminal has sent it already
-            relay(process.stdout, file)
+            relaying.join()
             process.wait()
             raise
     return process.returncode

@@ -28,7 +28,7 @@ def test_interrupted_command__is_heard_to_its_end(tmp_path):
     assert suite.stdout.readline() == 'begun\n'
     suite.send_signal(signal.SIGINT)
     assert (suite.stdout.read(), suite.wait()) == ('saved\n', 130)
-    assert log.read_text().splitlines()[-1] == 'saved'
+    assert log.read_text().splitlines()[-2:] == ['begun', 'saved']
 
 
 def test_interruption__is_told_between_processes():
