@@ -130,11 +130,14 @@ def write_result(file: Path, benchmark: str, config: str, checkpoint: str, sha25
 def write_record(picture: Path, **content: Any) -> Path:
     """Write what a picture is of beside it, as JSON of its name, with command and versions."""
     file = picture.with_suffix('.json')
-    write_json(file, dict(
-        command=shlex.join([sys.executable, *sys.argv]),
-        versions=dict(mimco_mm=__version__, torch=torch.__version__),
-        **content))
+    write_json(file, {**made_by(), **content})
     return file
+
+
+def made_by() -> dict:
+    """The command and the versions that a result is of."""
+    return dict(command=shlex.join([sys.executable, *sys.argv]),
+                versions=dict(mimco_mm=__version__, torch=torch.__version__))
 
 
 def skipped(broken: Dict[str, str], shown: int = 3) -> str:

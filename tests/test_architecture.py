@@ -19,7 +19,7 @@ FLOORS = [
     ['errors', 'names', 'version', 'requirements', 'config_names', 'origins', 'progress'],
     ['processes', 'checkpoints', 'datasets'],
     ['records', 'models', 'evaluation', 'options'],
-    ['engine', 'tables'],
+    ['embedding', 'engine', 'tables'],
     ['watch', 'speed'],
     ['figures', 'launching'],
     ['transfers', 'study', 'api'],

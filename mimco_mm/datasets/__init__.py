@@ -4,7 +4,7 @@ from .class_sample import sample_classes
 from .collation import collate_coded, collate_decoded
 from .ground_truth import GroundTruth, GroundTruthError, load_ground_truth
 from .image_files import SUFFIXES, ImageFiles, centre_crop, image_loader, is_hidden
-from .image_folder import ImageFolder
+from .image_folder import ImageFolder, find_classes
 from .imagenet_validation import validation_classes
 from .images_in_memory import ImagesInMemory
 from .labelled_images import LabelledImages
@@ -18,5 +18,5 @@ __all__ = ['SCHEMES', 'SUFFIXES', 'TRAINING', 'GroundTruth', 'GroundTruthError',
            'ImageFolder', 'ImagesInMemory', 'LabelError', 'LabelledImages', 'LmdbFolderBackend',
            'ResilientDataset', 'RevisitedImages', 'Streams', 'TarBackend', 'address_of',
            'centre_crop', 'check_same_classes', 'collate_coded', 'collate_decoded', 'count_images',
-           'find_images', 'image_loader', 'image_seeds', 'is_hidden', 'list_images',
+           'find_classes', 'find_images', 'image_loader', 'image_seeds', 'is_hidden', 'list_images',
            'load_ground_truth', 'load_revisited', 'sample_classes', 'validation_classes']

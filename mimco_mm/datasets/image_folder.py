@@ -1,6 +1,6 @@
 import hashlib
 import logging
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from mmengine.logging import print_log
 from mmpretrain.datasets import CustomDataset
@@ -54,24 +54,12 @@ class ImageFolder(CustomDataset):
         names, folders, self.ignored = list_images(self.img_prefix, self.extensions)
         if not self.with_label:
             return names
-        listed = None if folders else validation_classes(self.img_prefix)
-        if listed:
-            stems = {name: name.rpartition('.')[0] for name in names}
-            classes = {name: listed.names[stem] for name, stem in stems.items()
-                       if stem in listed.names}
-            folders = sorted(set(listed.names.values()))
-            left_out = f'images without a class in {listed.source.name}'
-        else:
-            # class by class: 'a-b/1.png' would come before 'a/1.png'
-            classes = {name: name.partition('/')[0]
-                       for name in sorted(names, key=lambda name: name.partition('/')[::2])
-                       if '/' in name}
-            left_out = 'images beside the class folders'
-        if len(classes) < len(names):
-            self.ignored.others[left_out] = len(names) - len(classes)
-        if not classes:
+        found = find_classes(self.img_prefix, names, folders)
+        if len(found.of) < len(names):
+            self.ignored.others[f'images {found.without}'] = len(names) - len(found.of)
+        if not found.of:
             raise no_images(self.img_prefix, f'ignored: {self.ignored}', self.extensions)
-        return self._labelled(classes, folders)
+        return self._labelled(found.of, found.names)
 
     def _labelled(self, found: Dict[str, str], classes: List[str]) -> List[Tuple[str, int]]:
         """(name, label) of each of ``found``, name -> class."""
@@ -91,6 +79,38 @@ class ImageFolder(CustomDataset):
     @staticmethod
     def warn(message: str) -> None:
         print_log(message, 'current', logging.WARNING)
+
+
+class Classes(NamedTuple):
+    """Which class the images of a folder are of.
+
+    Attributes:
+        names: of all classes, in order.
+        of: image -> its class, class by class; those without one are left out.
+        without: what these are.
+    """
+
+    names: List[str]
+    of: Dict[str, str]
+    without: str
+
+
+def find_classes(folder: str, names: Sequence[str], folders: Sequence[str]) -> Classes:
+    """The classes of what ``list_images`` has found: folders, or of ImageNet's validation a list.
+
+    Raises:
+        LabelError: a list that cannot be read.
+    """
+    listed = None if folders else validation_classes(folder)
+    if listed:
+        stems = {name: name.rpartition('.')[0] for name in names}
+        classes = {name: listed.names[stem] for name, stem in stems.items() if stem in listed.names}
+        return Classes(sorted(set(listed.names.values())), classes,
+                       f'without a class in {listed.source.name}')
+    # class by class: 'a-b/1.png' would come before 'a/1.png'
+    classes = {name: name.partition('/')[0]
+               for name in sorted(names, key=lambda name: name.partition('/')[::2]) if '/' in name}
+    return Classes(list(folders), classes, 'beside the class folders')
 
 
 def names_sha256(samples: List[dict], folder: str) -> str:

@@ -1,6 +1,6 @@
 """Feature maps of frozen backbones, batch by batch, of images that may be broken."""
 
-from typing import Dict, Iterator, Sequence, Tuple
+from typing import Callable, Dict, Iterator, Mapping, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -37,21 +37,40 @@ def feature_maps(networks: Dict[str, nn.Module], loader: DataLoader, broken: Dic
     Raises:
         ValueError: features that are not finite.
     """
-    preprocessor = MODELS.build(dict(type='ClsDataPreprocessor', **NORMALISATION))
-    preprocessor = preprocessor.to(get_device())
+    maps_of = map_reader(networks)
     counted = progress(loader, len(loader.dataset), 'images',
                        lambda batch: len(batch.rows) + len(batch.broken))
     for batch in counted if bar else loader:
         broken.update(batch.broken)
         if len(batch.rows) == 0:
             continue
-        images = preprocessor(dict(inputs=batch.pixels))['inputs']
+        yield batch.rows, maps_of(batch.pixels)
+
+
+def map_reader(networks: Dict[str, nn.Module],
+               norm: Mapping = NORMALISATION) -> Callable[[torch.Tensor], Maps]:
+    """A function of images (B, 3, H, W), uint8 and BGR: title -> the network's last map of them.
+
+    Args:
+        networks: title -> backbone in eval mode, on the device.
+        norm: mean, std and to_rgb by which their images are normalised.
+
+    Raises, when it is called:
+        ValueError: features that are not finite.
+    """
+    preprocessor = MODELS.build(dict(type='ClsDataPreprocessor', **norm)).to(get_device())
+
+    @torch.no_grad()
+    def maps_of(pixels: torch.Tensor) -> Maps:
+        images = preprocessor(dict(inputs=pixels))['inputs']
         maps = {title: network(images)[-1].float() for title, network in networks.items()}
         for title, found in maps.items():
             if not found.isfinite().all():
                 raise ConfigError(f'Features of {title} are not finite: its weights are damaged or '
                                   'diverged.')
-        yield batch.rows, maps
+        return maps
+
+    return maps_of
 
 
 def titled_features(title: str, backbone: TitledBackbone, paths: Sequence[str],

@@ -1,0 +1,204 @@
+"""From a checkpoint and images to a file of features, by one process or several."""
+
+import dataclasses
+import errno
+import fcntl
+import time
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
+
+import numpy as np
+import torch
+from mmengine.dist import barrier, get_dist_info
+
+from ..checkpoints import write_whole
+from ..errors import ConfigError, DataError
+from ..evaluation import join_processes, pooled
+from ..names import printable
+from ..records import RecordError, differences, made_by, skipped, write_json
+from .embedder import Embedder, load_embedder, look
+from .formats import check_format, files_of, record_of, write_csv, write_npy, write_parquet
+from .images import Images, list_source
+from .parts import Part, Parts, stored_identity
+
+
+class EmbedRequest(NamedTuple):
+    """The options of tools/embed.py, by their names there."""
+
+    checkpoint: str
+    images: str
+    out: Path
+    patches: bool = False
+    img_size: Optional[int] = None
+    heads: Optional[int] = None
+    batch_size: int = 64
+    num_workers: int = 4
+
+
+def check_request(request: EmbedRequest) -> None:
+    """Raises UserError: nothing can be written as it is asked for."""
+    check_format(request.out, request.patches)
+
+
+def embed_images(request: EmbedRequest) -> None:
+    """Write the features of all images that can be read, from one process or with others.
+
+    A run that was interrupted goes on from the parts that it has written, and one that is over
+    does nothing.
+
+    Raises:
+        UserError: what the user can mend: images, checkpoint, or a file of something else.
+    """
+    started = time.time()
+    check_request(request)
+    join_processes()
+    rank, world_size = get_dist_info()
+    say = print if rank == 0 else (lambda text: None)
+    images = list_source(request.images)
+    say(f'{len(images.names)} images under {printable(images.address)}; ignored: {images.ignored}')
+    embedder = load_embedder(request.checkpoint, request.heads, request.img_size)
+    say(str(embedder.report))
+    identity = dict(
+        checkpoint_sha256=embedder.report.sha256, images=images.address, count=len(images.names),
+        names_sha256=images.sha256, img_size=embedder.img_size, patches=request.patches)
+    folder = request.out.with_name(f'{request.out.name}.parts')
+    if is_whole(request.out, identity, folder):
+        say(f'{request.out} is there as a whole, of these images and this checkpoint.')
+        return
+    if rank == 0:
+        Parts(folder, identity, len(images.names), request.patches)
+    barrier()
+    parts = Parts(folder, identity, len(images.names), request.patches)
+    with kept_to_one_run(folder, rank):
+        missing = parts.missing()
+        left = sum(len(parts.rows(number)) for number in missing)
+        say(f'features of {left} images of {embedder.img_size} px'
+            + (f'; {len(images.names) - left} were done before' if len(missing) < len(
+                parts.numbers()) else ''))
+        barrier()  # all have seen the same parts
+        embed_parts(request, embedder, images, parts, missing[rank::world_size], rank == 0)
+        barrier()
+        if rank == 0:
+            finish(request, embedder, images, parts, identity, started)
+
+
+def is_whole(out: Path, identity: dict, parts: Path) -> bool:
+    """Whether ``out`` is there already, as it is asked for.
+
+    Raises:
+        RecordError: it is of something else, or nothing says what it is of.
+    """
+    stored = stored_identity(record_of(out))
+    if stored is None and out.exists() and not parts.is_dir():
+        raise RecordError(f'{out} is there, and no {record_of(out).name} that says what it is of: '
+                          'remove it, or give another --out.')
+    told = differences(stored, identity) if stored is not None else []
+    if told:
+        raise RecordError(f'{out} is of something else: {"; ".join(told)}. Remove '
+                          f'{record_of(out)} and it, or give another --out.')
+    return stored is not None and all(
+        one.is_file() for one in files_of(out, identity['patches']).values())
+
+
+@contextmanager
+def kept_to_one_run(folder: Path, rank: int) -> Iterator[None]:
+    """Keep other runs away from the parts in ``folder`` as long as this one lives.
+
+    Raises:
+        ConfigError: one is at work there.
+    """
+    if rank:
+        yield
+        return
+    with (folder / 'lock').open('w') as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                raise ConfigError(f'Another run is writing into {folder}: wait for its end, or '
+                                  'give another --out.') from error
+        yield  # also on a file system without locks
+
+
+def embed_parts(request: EmbedRequest, embedder: Embedder, images: Images, parts: Parts,
+                numbers: List[int], bar: bool) -> None:
+    """Write these parts, each as soon as its last image was seen."""
+    plan = [(number, rows) for number in numbers
+            for rows in batches_of(parts.rows(number), request.batch_size)]
+    left = Counter(number for number, _ in plan)  # batches of each
+    found: List[tuple] = []
+    broken: Dict[str, str] = {}
+    seen_in_turn = look(embedder, images.paths, [rows for _, rows in plan], request.num_workers,
+                        bar and bool(plan))
+    for seen, (number, _) in zip(seen_in_turn, plan):
+        broken.update(seen.broken)
+        if seen.maps is not None:
+            found.append((seen.rows, pooled(seen.maps), seen.maps if request.patches else None))
+        left[number] -= 1
+        if left[number] == 0:
+            parts.write(number, joined(found, broken))
+            found, broken = [], {}
+
+
+def batches_of(rows: range, size: int) -> List[List[int]]:
+    return [list(rows[start:start + size]) for start in range(0, len(rows), size)]
+
+
+def joined(found: List[tuple], broken: Dict[str, str]) -> Part:
+    """A part of its batches."""
+    if not found:
+        return Part(np.empty(0, np.int64), np.empty((0, 0), np.float32), None, broken)
+    rows, features, maps = zip(*found)
+    return Part(torch.cat(rows).numpy(), torch.cat(features).numpy(),
+                None if maps[0] is None else torch.cat(maps).numpy(), broken)
+
+
+def finish(request: EmbedRequest, embedder: Embedder, images: Images, parts: Parts,
+           identity: dict, started: float) -> None:
+    """Make one file of the parts, write what it is of beside it, and remove them.
+
+    Raises:
+        DataError: no image could be read.
+    """
+    broken: Dict[str, str] = {}
+    count, shape = 0, ()
+    for part in parts:
+        broken.update(part.broken)
+        count += len(part.rows)
+        if len(part.rows):
+            kept = part.features if part.maps is None else part.maps
+            shape = kept.shape[1:]
+    if not count:
+        path, why = next(iter(broken.items()))
+        raise DataError(f'None of the {len(images.names)} images can be read, the first is '
+                        f'{printable(path)} ({why}).')
+    files = files_of(request.out, request.patches)
+    write_whole({path: writer(kind, request, images, parts, (count, *shape))
+                 for kind, path in files.items()}, 4 * count * (shape[0] + int(np.prod(shape))))
+    write_json(record_of(request.out), dict(
+        **made_by(), identity=identity, settings=request._asdict(),
+        checkpoint=dataclasses.asdict(embedder.report), norm=dict(embedder.norm),
+        images=count, width=shape[0], map_shape=list(shape) if request.patches else None,
+        broken=broken, seconds=round(time.time() - started, 1)))
+    parts.remove()
+    print(skipped(broken))
+    print(f'Features of {count} images, {shape[0]} wide, are in '
+          f'{" and ".join(map(str, files.values()))}; what they are of is in '
+          f'{record_of(request.out)}')
+
+
+def writer(kind: str, request: EmbedRequest, images: Images, parts: Parts,
+           shape: tuple) -> Callable[[Path], None]:
+    """What writes one of ``files_of``; ``shape`` is (N, C), of patches (N, C, h, w)."""
+    whole = (part for part in parts if len(part.rows))
+    if request.out.suffix == '.parquet':
+        return lambda path: write_parquet(path, images, whole)
+    if kind == 'files':
+        return lambda path: write_csv(path, images, whole, 0)
+    if request.out.suffix == '.csv':
+        return lambda path: write_csv(path, images, whole, shape[1])
+    if kind == 'patches':
+        return lambda path: write_npy(path, (part.maps for part in whole), shape)
+    return lambda path: write_npy(path, (part.features for part in whole), shape[:2])
