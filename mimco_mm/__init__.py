@@ -12,11 +12,11 @@ check_stack()
 import_quietly('mmpretrain.datasets')
 
 from . import datasets, engine, models, watch  # noqa: E402, F401
-from .api import load_student, pretrain  # noqa: E402
+from .api import embed, load_student, pretrain  # noqa: E402
 from .checkpoints import read_safely_everywhere  # noqa: E402
 from .config_names import let_configs_inherit  # noqa: E402
 
 let_configs_inherit('mmseg')
 read_safely_everywhere()
 
-__all__ = ['__version__', 'load_student', 'pretrain']
+__all__ = ['__version__', 'embed', 'load_student', 'pretrain']

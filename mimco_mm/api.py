@@ -1,14 +1,16 @@
-"""Pre-training in Python: the calls that the commands make, by their names."""
+"""The project in Python: the calls that the commands make, by their names."""
 
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Sequence, Union
+from tempfile import TemporaryDirectory
+from typing import Any, Optional, Sequence, Union
 
 from torch import nn
 
+from .embedding import EmbedRequest, Features, embed_images, read_features
 from .errors import ConfigError, UserError
 from .evaluation import load_described_backbone
 from .launching import Request, train
@@ -109,3 +111,32 @@ def load_student(file: PathLike) -> nn.Module:
         CheckpointError: no Swin or ViT that is known.
     """
     return load_described_backbone(str(file))[0]
+
+
+def embed(checkpoint: PathLike, images: PathLike, out: Optional[PathLike] = None,
+          **options: Any) -> Features:
+    """The features of images by a frozen network, as ``tools/embed.py`` writes them.
+
+    Args:
+        checkpoint: path, URL or name; see ``load_embedder``.
+        images: a folder at any depth, a tar, ``tar://FOLDER`` or ``lmdb://FOLDER``.
+        out: file of features, .parquet, .npy or .csv, with which an interrupted call goes on, and
+            a later one reads what is there. By default they are kept in memory alone.
+        **options: by the names of the command's options: ``patches``, ``img_size``, ``heads``,
+            ``batch_size``, ``num_workers``.
+
+    Returns:
+        ``files``, ``classes``, ``features`` (N, C), ``patches`` (N, C, h, w) or None, ``about``.
+        Images that cannot be read are left out, and stand in ``about['broken']``.
+
+    Raises:
+        UserError: what the caller can mend.
+    """
+    known = set(EmbedRequest._fields) - {'checkpoint', 'images', 'out'}
+    if options.keys() - known:
+        raise ConfigError(f'embed() takes no {", ".join(sorted(options.keys() - known))}; it takes '
+                          f'{", ".join(sorted(known))}.')
+    with TemporaryDirectory() as folder:
+        file = Path(out or Path(folder, 'features.npy'))
+        embed_images(EmbedRequest(str(checkpoint), str(images), file, **options))
+        return read_features(file)

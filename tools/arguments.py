@@ -52,10 +52,15 @@ def add_picture(parser: ArgumentParser, name: str) -> None:
                         help='picture, PNG, SVG or PDF by its suffix (default: %(default)s)')
 
 
-def add_backbones(parser: ArgumentParser, part: str, images: str) -> None:
-    """Checkpoints side by side, and the folder of images that they see."""
+def add_checkpoints(parser: ArgumentParser, part: str) -> None:
+    """Checkpoints side by side."""
     parser.add_argument('checkpoints', nargs='+', metavar='[TITLE=]CHECKPOINT',
                         help=f'path or URL, and what its {part} is called')
+
+
+def add_backbones(parser: ArgumentParser, part: str, images: str) -> None:
+    """Checkpoints side by side, and the folder of images that they see."""
+    add_checkpoints(parser, part)
     parser.add_argument('--data', type=Path, default=Path('data/imagenet/val'), metavar='FOLDER',
                         help=f'{images} (default: %(default)s)')
 

@@ -3,25 +3,25 @@
 import dataclasses
 import errno
 import fcntl
+import shutil
 import time
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import Dict, Iterator, List, NamedTuple, Optional
 
 import numpy as np
 import torch
 from mmengine.dist import barrier, get_dist_info
 
-from ..checkpoints import write_whole
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError
 from ..evaluation import join_processes, pooled
 from ..names import printable
-from ..records import RecordError, differences, made_by, skipped, write_json
 from .embedder import Embedder, load_embedder, look
-from .formats import check_format, files_of, record_of, write_csv, write_npy, write_parquet
+from .finishing import is_whole, write_features
+from .formats import check_format
 from .images import Images, list_source
-from .parts import Part, Parts, stored_identity
+from .parts import Part, Parts
 
 
 class EmbedRequest(NamedTuple):
@@ -66,8 +66,10 @@ def embed_images(request: EmbedRequest) -> None:
     folder = request.out.with_name(f'{request.out.name}.parts')
     if is_whole(request.out, identity, folder):
         say(f'{request.out} is there as a whole, of these images and this checkpoint.')
+        if rank == 0 and folder.is_dir():  # the run was killed at its very end
+            shutil.rmtree(folder)
         return
-    if rank == 0:
+    if rank == 0:  # it makes the folder, in which the others find what is to be done
         Parts(folder, identity, len(images.names), request.patches)
     barrier()
     parts = Parts(folder, identity, len(images.names), request.patches)
@@ -81,25 +83,10 @@ def embed_images(request: EmbedRequest) -> None:
         embed_parts(request, embedder, images, parts, missing[rank::world_size], rank == 0)
         barrier()
         if rank == 0:
-            finish(request, embedder, images, parts, identity, started)
-
-
-def is_whole(out: Path, identity: dict, parts: Path) -> bool:
-    """Whether ``out`` is there already, as it is asked for.
-
-    Raises:
-        RecordError: it is of something else, or nothing says what it is of.
-    """
-    stored = stored_identity(record_of(out))
-    if stored is None and out.exists() and not parts.is_dir():
-        raise RecordError(f'{out} is there, and no {record_of(out).name} that says what it is of: '
-                          'remove it, or give another --out.')
-    told = differences(stored, identity) if stored is not None else []
-    if told:
-        raise RecordError(f'{out} is of something else: {"; ".join(told)}. Remove '
-                          f'{record_of(out)} and it, or give another --out.')
-    return stored is not None and all(
-        one.is_file() for one in files_of(out, identity['patches']).values())
+            print(write_features(
+                request.out, images, parts, identity, settings=request._asdict(),
+                checkpoint=dataclasses.asdict(embedder.report), norm=dict(embedder.norm),
+                seconds=round(time.time() - started, 1)))
 
 
 @contextmanager
@@ -153,52 +140,3 @@ def joined(found: List[tuple], broken: Dict[str, str]) -> Part:
     rows, features, maps = zip(*found)
     return Part(torch.cat(rows).numpy(), torch.cat(features).numpy(),
                 None if maps[0] is None else torch.cat(maps).numpy(), broken)
-
-
-def finish(request: EmbedRequest, embedder: Embedder, images: Images, parts: Parts,
-           identity: dict, started: float) -> None:
-    """Make one file of the parts, write what it is of beside it, and remove them.
-
-    Raises:
-        DataError: no image could be read.
-    """
-    broken: Dict[str, str] = {}
-    count, shape = 0, ()
-    for part in parts:
-        broken.update(part.broken)
-        count += len(part.rows)
-        if len(part.rows):
-            kept = part.features if part.maps is None else part.maps
-            shape = kept.shape[1:]
-    if not count:
-        path, why = next(iter(broken.items()))
-        raise DataError(f'None of the {len(images.names)} images can be read, the first is '
-                        f'{printable(path)} ({why}).')
-    files = files_of(request.out, request.patches)
-    write_whole({path: writer(kind, request, images, parts, (count, *shape))
-                 for kind, path in files.items()}, 4 * count * (shape[0] + int(np.prod(shape))))
-    write_json(record_of(request.out), dict(
-        **made_by(), identity=identity, settings=request._asdict(),
-        checkpoint=dataclasses.asdict(embedder.report), norm=dict(embedder.norm),
-        images=count, width=shape[0], map_shape=list(shape) if request.patches else None,
-        broken=broken, seconds=round(time.time() - started, 1)))
-    parts.remove()
-    print(skipped(broken))
-    print(f'Features of {count} images, {shape[0]} wide, are in '
-          f'{" and ".join(map(str, files.values()))}; what they are of is in '
-          f'{record_of(request.out)}')
-
-
-def writer(kind: str, request: EmbedRequest, images: Images, parts: Parts,
-           shape: tuple) -> Callable[[Path], None]:
-    """What writes one of ``files_of``; ``shape`` is (N, C), of patches (N, C, h, w)."""
-    whole = (part for part in parts if len(part.rows))
-    if request.out.suffix == '.parquet':
-        return lambda path: write_parquet(path, images, whole)
-    if kind == 'files':
-        return lambda path: write_csv(path, images, whole, 0)
-    if request.out.suffix == '.csv':
-        return lambda path: write_csv(path, images, whole, shape[1])
-    if kind == 'patches':
-        return lambda path: write_npy(path, (part.maps for part in whole), shape)
-    return lambda path: write_npy(path, (part.features for part in whole), shape[:2])

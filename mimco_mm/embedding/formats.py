@@ -50,13 +50,13 @@ def check_format(out: Path, patches: bool) -> None:
 
 
 def files_of(out: Path, patches: bool) -> Dict[str, Path]:
-    """What is written for ``out``: 'features', of npy 'files' too, and 'patches'."""
-    found = dict(features=out)
+    """What is written for ``out``, it last: 'features', of npy 'files' too, and 'patches'."""
+    found = {}
     if out.suffix == '.npy':
         found['files'] = out.with_suffix('.files.csv')
         if patches:
             found['patches'] = out.with_suffix('.patches.npy')
-    return found
+    return {**found, 'features': out}
 
 
 def record_of(out: Path) -> Path:
@@ -87,7 +87,8 @@ def write_npy(path: Path, arrays: Iterable[np.ndarray], shape: Tuple[int, ...]) 
 
 
 def write_csv(path: Path, images: Images, parts: Iterable[Part], width: int) -> None:
-    """Write a line for each image; with a width, and each value, from which float32 comes again."""
+    """Write a line for each image: file, class, and so many values, which float32 comes back from.
+    """
     with path.open('w', newline='', encoding='utf-8') as file:
         writer = csv.writer(file)
         writer.writerow(['file', 'class', *(f'f{column}' for column in range(width))])
@@ -143,7 +144,7 @@ def read_features(file: Any) -> Features:
         return Features(files, classes, values, None, about)
     beside = files_of(file, bool(about.get('identity', {}).get('patches')))
     files, classes, _ = _read_csv(beside['files'])
-    arrays = {part: np.load(beside[part], mmap_mode='r', allow_pickle=False)
+    arrays = {part: np.load(beside[part], mmap_mode='c', allow_pickle=False)  # read when used
               for part in ('features', 'patches') if part in beside}
     return Features(files, classes, arrays['features'], arrays.get('patches'), about)
 

@@ -8,7 +8,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional
 import numpy as np
 
 from ..checkpoints import remove_abandoned, write_whole
-from ..records import RecordError, read_json, stored_record, write_json
+from ..records import RecordError, stored_record, write_json
 
 LEAST, MOST, MOST_MAPS = 16, 1024, 256  # images of a part
 SHARES = 64  # parts, where there are so many images
@@ -98,8 +98,3 @@ class Parts:
 
     def remove(self) -> None:
         shutil.rmtree(self.folder)
-
-
-def stored_identity(record: Path) -> Optional[dict]:
-    """What a whole file of features is of, as its record says; None without one."""
-    return read_json(record).get('identity') if record.is_file() else None

@@ -19,6 +19,8 @@ def join_processes() -> int:
     """
     if int(os.environ.get('WORLD_SIZE', 1)) == 1:
         return 0
+    if torch.distributed.is_initialized():  # by a program of the user's
+        return torch.distributed.get_rank()
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
     torch.distributed.init_process_group('gloo')

@@ -8,7 +8,7 @@ import torch
 from mmengine.device import get_device
 from torch import nn
 
-from ..checkpoints import CheckpointError, LoadReport
+from ..checkpoints import CheckpointError, LoadReport, is_address
 from ..errors import ConfigError
 from .frozen_backbone import load_described_backbone
 
@@ -77,7 +77,8 @@ def titled(checkpoints: Sequence[str]) -> Dict[str, str]:
 
 def _split(text: str) -> Tuple[str, str]:
     title, equals, path = text.partition('=')
-    if not equals or '/' in title or Path(text).exists():  # a path that may have = in it
+    # a path that may have = in it, or a name with its file
+    if not equals or '/' in title or is_address(text) or Path(text).exists():
         return '', text
     return title, path
 
