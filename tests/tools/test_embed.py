@@ -1,0 +1,53 @@
+"""Features by the command: killed as it works, and gone on with by two processes."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from mimco_mm.embedding import read_features
+from tests.doors.support import environment
+from tests.transfers import classifiers as small
+
+from .modules import TOOLS, call
+
+COUNT = 240  # images, in parts of 16
+
+
+def test_embed__killed_goes_on_in_two_processes_with_the_same_result(tmp_path):
+    small.write_images(tmp_path / 'data', COUNT // 3, parts=['val'])
+    checkpoint = small.write_backbone(tmp_path / 'swin.pth')
+    data, out = tmp_path / 'data' / 'val', tmp_path / 'features.npy'
+    command = [sys.executable, str(TOOLS / 'embed.py'), str(checkpoint), str(data), '--out',
+               str(out), '--num-workers', '0', '--patches']
+
+    def start(*options: str) -> subprocess.Popen:
+        return subprocess.Popen([*command, *options], text=True, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, env=environment(tmp_path))
+
+    parts = tmp_path / 'features.npy.parts'
+    killed = start('--batch-size', '1')
+    while killed.poll() is None and not (parts / 'part_000000.npz').is_file():
+        time.sleep(.005)
+    killed.kill()
+    text, _ = killed.communicate()
+    assert killed.returncode == -signal.SIGKILL, text
+    done = {file.name: file.stat().st_mtime_ns for file in parts.glob('part_*.npz')}
+    assert 1 <= len(done) < 15 and not out.exists()
+
+    resumed = start('--batch-size', '12', '--gpus', '2')
+    text, _ = resumed.communicate(timeout=300)
+    assert resumed.returncode == 0, text
+    assert (f'features of {COUNT - 16 * len(done)} images of 32 px; {16 * len(done)} were done '
+            'before') in text
+    assert not parts.exists() and {file.name for file in tmp_path.glob('features*')} == {
+        'features.npy', 'features.files.csv', 'features.patches.npy', 'features.npy.json'}
+    call('embed.py', checkpoint, data, '--out', tmp_path / 'at_once.parquet', '--num-workers', '0',
+         '--patches')
+    found, at_once = read_features(out), read_features(tmp_path / 'at_once.parquet')
+    assert (found.files, found.classes) == (at_once.files, at_once.classes)
+    assert found.features.shape == (COUNT, 16)
+    np.testing.assert_allclose(found.features, at_once.features, atol=1e-5)
+    np.testing.assert_allclose(found.patches, at_once.patches, atol=1e-5)
