@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import fcntl
 import shutil
+import signal
 import time
 from collections import Counter
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from mmengine.dist import barrier, get_dist_info
 from ..errors import ConfigError
 from ..evaluation import join_processes, pooled
 from ..names import printable
+from ..processes import Interrupted
 from .embedder import Embedder, load_embedder, look
 from .finishing import is_whole, write_features
 from .formats import check_format
@@ -73,7 +75,7 @@ def embed_images(request: EmbedRequest) -> None:
         Parts(folder, identity, len(images.names), request.patches)
     barrier()
     parts = Parts(folder, identity, len(images.names), request.patches)
-    with kept_to_one_run(folder, rank):
+    with kept_to_one_run(folder, rank), told_to_go_on():
         missing = parts.missing()
         left = sum(len(parts.rows(number)) for number in missing)
         say(f'features of {left} images of {embedder.img_size} px'
@@ -107,6 +109,17 @@ def kept_to_one_run(folder: Path, rank: int) -> Iterator[None]:
                 raise ConfigError(f'Another run is writing into {folder}: wait for its end, or '
                                   'give another --out.') from error
         yield  # also on a file system without locks
+
+
+@contextmanager
+def told_to_go_on() -> Iterator[None]:
+    """Say to who ends the process by a signal that the parts remain."""
+    try:
+        yield
+    except Interrupted as interruption:
+        name = signal.Signals(interruption.number).name
+        raise Interrupted(interruption.number, f'Interrupted by {name}. What is done is kept: the '
+                          'same command goes on.') from None
 
 
 def embed_parts(request: EmbedRequest, embedder: Embedder, images: Images, parts: Parts,

@@ -1,4 +1,4 @@
-"""Features by the command: killed as it works, and gone on with by two processes."""
+"""Features by the command: ended by signals as it works, and gone on with by two processes."""
 
 import signal
 import subprocess
@@ -16,7 +16,7 @@ from .modules import TOOLS, call
 COUNT = 240  # images, in parts of 16
 
 
-def test_embed__killed_goes_on_in_two_processes_with_the_same_result(tmp_path):
+def test_embed__interrupted_goes_on_in_two_processes_with_the_same_result(tmp_path):
     small.write_images(tmp_path / 'data', COUNT // 3, parts=['val'])
     checkpoint = small.write_backbone(tmp_path / 'swin.pth')
     data, out = tmp_path / 'data' / 'val', tmp_path / 'features.npy'
@@ -28,14 +28,19 @@ def test_embed__killed_goes_on_in_two_processes_with_the_same_result(tmp_path):
                                 stderr=subprocess.STDOUT, env=environment(tmp_path))
 
     parts = tmp_path / 'features.npy.parts'
-    killed = start('--batch-size', '1')
-    while killed.poll() is None and not (parts / 'part_000000.npz').is_file():
-        time.sleep(.005)
-    killed.kill()
-    text, _ = killed.communicate()
-    assert killed.returncode == -signal.SIGKILL, text
-    done = {file.name: file.stat().st_mtime_ns for file in parts.glob('part_*.npz')}
-    assert 1 <= len(done) < 15 and not out.exists()
+    done = set()
+    for number, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 128 + signal.SIGINT)):
+        ended = start('--batch-size', '1')
+        while ended.poll() is None and not {*parts.glob('part_*.npz')} - done:
+            time.sleep(.005)
+        ended.send_signal(number)
+        text, _ = ended.communicate()
+        assert ended.returncode == code, text
+        assert set(parts.glob('part_*.npz')) > done and not out.exists()
+        done = set(parts.glob('part_*.npz'))
+    assert text.splitlines()[-1] == (
+        'Interrupted by SIGINT. What is done is kept: the same command goes on.')
+    assert len(done) < 15
 
     resumed = start('--batch-size', '12', '--gpus', '2')
     text, _ = resumed.communicate(timeout=300)
