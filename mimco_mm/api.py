@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Optional, Sequence, Union
 
+from mmengine.dist import get_world_size
 from torch import nn
 
 from .embedding import EmbedRequest, Features, embed_images, read_features
@@ -136,6 +137,8 @@ def embed(checkpoint: PathLike, images: PathLike, out: Optional[PathLike] = None
     if options.keys() - known:
         raise ConfigError(f'embed() takes no {", ".join(sorted(options.keys() - known))}; it takes '
                           f'{", ".join(sorted(known))}.')
+    if out is None and get_world_size() > 1:
+        raise ConfigError('embed() in several processes needs out=FILE, which they share.')
     with TemporaryDirectory() as folder:
         file = Path(out or Path(folder, 'features.npy'))
         embed_images(EmbedRequest(str(checkpoint), str(images), file, **options))

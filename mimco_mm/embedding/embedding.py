@@ -89,6 +89,7 @@ def embed_images(request: EmbedRequest) -> None:
                 request.out, images, parts, identity, settings=request._asdict(),
                 checkpoint=dataclasses.asdict(embedder.report), norm=dict(embedder.norm),
                 seconds=round(time.time() - started, 1)))
+        barrier()  # now all may read it
 
 
 @contextmanager

@@ -72,10 +72,12 @@ def test_own_images__in_python(home, trained):
     code = code.replace('batch_size=64', 'batch_size=2, workers=0')
     images = 'import torch\nimages = torch.randn(2, 3, 224, 224)\n'
     code = f'{images}{code}'
-    (folder / 'mine.py').write_text(f'{code}\nprint(tuple(features.shape), student_file)\n')
+    (folder / 'mine.py').write_text(f'{code}\nprint(tuple(maps.shape), photos.features.shape, '
+                                  'student_file)\n')
     ended = run(f'PYTHONPATH={ROOT} python mine.py', folder, **variables)
     assert ended.code == 0, ended.text
-    assert ended.last == '(2, 768, 7, 7) work_dirs/photos/backbone_epoch_1.pth'
+    assert ended.last == '(2, 768, 7, 7) (4, 768) work_dirs/photos/backbone_epoch_1.pth'
+    assert (folder / 'photos.parquet').is_file()
 
 
 def test_swin_b__first_its_teacher(home):
@@ -103,15 +105,18 @@ def test_transfers__are_planned(trained):
     ('python tools/figures/curves.py', 'mimco_swin-t/curves.png', ''),
     ('python tools/figures/tsne.py', 'figures/tsne.png', '--num-classes 2'),
     ('python tools/figures/patterns.py', 'figures/patterns.png', '--neighbours 3'),
+    ('python tools/figures/neighbours.py', 'figures/neighbours.png', '--k 3'),
 ])
 def test_see_it__draws_a_picture_and_says_where(trained, start, picture, small):
+    shutil.copy(next((trained / 'path to').rglob('*.JPEG')), trained / 'photo.jpg')
     ended = run(f'{command(start)} {small}', trained)
     assert ended.code == 0, ended.text
     assert f'The picture is work_dirs/{picture}' in ended.text
     assert Image.open(trained / 'work_dirs' / picture).width > 200
     untracked = {path.name for path in trained.iterdir()} - {
         'data', 'work_dirs', 'torch', 'tools', 'configs', 'docs', 'notebooks', 'path to', 'mine.py',
-        'moby.pth', 'certificate.pem', 'key.pem'}
+        'moby.pth', 'certificate.pem', 'key.pem', 'photo.jpg', 'photos.parquet',
+        'photos.parquet.json'}
     assert untracked == set()
 
 
