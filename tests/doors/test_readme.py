@@ -77,7 +77,7 @@ def test_own_images__in_python(home, trained):
     ended = run(f'PYTHONPATH={ROOT} python mine.py', folder, **variables)
     assert ended.code == 0, ended.text
     assert ended.last == '(2, 768, 7, 7) (4, 768) work_dirs/photos/backbone_epoch_1.pth'
-    assert (folder / 'photos.parquet').is_file()
+    assert (folder / 'photos.npy').is_file()
 
 
 def test_swin_b__first_its_teacher(home):
@@ -115,8 +115,8 @@ def test_see_it__draws_a_picture_and_says_where(trained, start, picture, small):
     assert Image.open(trained / 'work_dirs' / picture).width > 200
     untracked = {path.name for path in trained.iterdir()} - {
         'data', 'work_dirs', 'torch', 'tools', 'configs', 'docs', 'notebooks', 'path to', 'mine.py',
-        'moby.pth', 'certificate.pem', 'key.pem', 'photo.jpg', 'photos.parquet',
-        'photos.parquet.json'}
+        'moby.pth', 'certificate.pem', 'key.pem', 'photo.jpg', 'photos.npy',
+        'photos.files.csv', 'photos.npy.json'}
     assert untracked == set()
 
 
