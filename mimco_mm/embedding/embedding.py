@@ -64,7 +64,8 @@ def embed_images(request: EmbedRequest) -> None:
     say(str(embedder.report))
     identity = dict(
         checkpoint_sha256=embedder.report.sha256, images=images.address, count=len(images.names),
-        names_sha256=images.sha256, img_size=embedder.img_size, patches=request.patches)
+        names_sha256=images.sha256, img_size=embedder.img_size, norm=dict(embedder.norm),
+        heads=request.heads, patches=request.patches)
     folder = request.out.with_name(f'{request.out.name}.parts')
     if is_whole(request.out, identity, folder):
         say(f'{request.out} is there as a whole, of these images and this checkpoint.')
@@ -87,7 +88,7 @@ def embed_images(request: EmbedRequest) -> None:
         if rank == 0:
             print(write_features(
                 request.out, images, parts, identity, settings=request._asdict(),
-                checkpoint=dataclasses.asdict(embedder.report), norm=dict(embedder.norm),
+                checkpoint=dataclasses.asdict(embedder.report),
                 seconds=round(time.time() - started, 1)))
         barrier()  # now all may read it
 

@@ -47,7 +47,7 @@ def write_features(out: Path, images: Images, parts: Parts, identity: dict, **ab
     Raises:
         DataError: no image could be read.
     """
-    broken, shape = summary(parts)
+    broken, shape = summary(parts, identity['patches'])
     if not shape[0]:
         path, why = next(iter(broken.items()))
         raise DataError(f'None of the {len(images.names)} images can be read, the first is '
@@ -64,22 +64,24 @@ def write_features(out: Path, images: Images, parts: Parts, identity: dict, **ab
             f'{" and ".join(map(str, files.values()))}; what they are of is in {record_of(out)}')
 
 
-def summary(parts: Parts) -> Tuple[Dict[str, str], tuple]:
+def summary(parts: Parts, patches: bool) -> Tuple[Dict[str, str], tuple]:
     """Path -> reason of the images that cannot be read; (N, C) of the others, or (N, C, h, w)."""
     broken: Dict[str, str] = {}
-    count, shape = 0, ()
-    for part in parts:
+    count = 0
+    for part in parts.each():
         broken.update(part.broken)
         count += len(part.rows)
-        if len(part.rows):
-            shape = (part.features if part.maps is None else part.maps).shape[1:]
-    return broken, (count, *shape)
+    first = next((part for part in parts.each(patches) if len(part.rows)), None)
+    if first is None:
+        return broken, (0, )
+    return broken, (count, *(first.maps if patches else first.features).shape[1:])
 
 
 def writer(kind: str, suffix: str, images: Images, parts: Parts,
            shape: tuple) -> Callable[[Path], None]:
     """What writes one of ``files_of``, of so many features, or of maps."""
-    whole = (part for part in parts if len(part.rows))
+    maps = len(shape) == 4 and (kind == 'patches' or suffix == '.parquet')
+    whole = (part for part in parts.each(maps) if len(part.rows))
     if suffix == '.parquet':
         return lambda path: write_parquet(path, images, whole)
     if kind == 'files':

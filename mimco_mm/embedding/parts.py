@@ -82,19 +82,25 @@ class Parts:
 
         write_whole({self.file(number): save}, sum(one.nbytes for one in content.values()))
 
-    def read(self, number: int) -> Part:
-        """Raises RecordError where the file is damaged."""
+    def read(self, number: int, maps: bool) -> Part:
+        """A part, with its maps or without.
+
+        Raises:
+            RecordError: the file is damaged.
+        """
         file = self.file(number)
         try:
             with np.load(file, allow_pickle=False) as content:
-                return Part(content['rows'], content['features'], content.get('maps'),
+                return Part(content['rows'], content['features'],
+                            content['maps'] if maps and 'maps' in content else None,
                             json.loads(str(content['broken'])))
         except Exception as error:  # numpy and zipfile raise anything of a damaged file
             raise RecordError(f'{file} is damaged ({type(error).__name__}: {error}): remove it, '
                               'and run the command again.') from error
 
-    def __iter__(self) -> Iterator[Part]:
-        return (self.read(number) for number in self.numbers())
+    def each(self, maps: bool = False) -> Iterator[Part]:
+        """Part after part, of which one at a time is in memory."""
+        return (self.read(number, maps) for number in self.numbers())
 
     def remove(self) -> None:
         shutil.rmtree(self.folder)

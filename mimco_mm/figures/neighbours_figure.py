@@ -93,7 +93,8 @@ def load_all(request: NeighboursRequest, bank: Bank) -> Dict[str, Embedder]:
         except CheckpointError as error:
             raise CheckpointError(f'{title}: {error}') from error
         print(f'{title}: {loaded[title].report}')
-        here = dict(checkpoint_sha256=loaded[title].report.sha256, img_size=loaded[title].img_size)
+        here = dict(checkpoint_sha256=loaded[title].report.sha256, img_size=loaded[title].img_size,
+                    norm=loaded[title].norm)
         other = [f'{key} {bank.identity[key]}, not {value}' for key, value in here.items()
                  if bank.identity and bank.identity[key] != value]
         if other:
