@@ -10,21 +10,23 @@ from .hub import HF, PREPROCESSOR, TIMM, config_folder, is_address, library, tim
 from .library_network import LibraryNetwork
 from .loading import load_backbone, told_of
 from .mmengine_loader import read_safely_everywhere
-from .networks import network_config, timm_call
+from .model_card import check_license, model_card, unknown_to
+from .networks import network_config
 from .reading import read_checkpoint
 from .report import LoadReport
 from .resumable import Resumable, find_resumable, traces_of_a_run
 from .starting import load_whole, read_run, start_from
+from .timm_network import timm_call
 from .whole import check_whole
 from .whole_backend import WHOLE
 from .writing import remove_abandoned, write_text, write_whole
 
 __all__ = [
     'HF', 'PREPROCESSOR', 'TARGETS', 'TIMM', 'WHOLE', 'CheckpointError', 'LibraryNetwork',
-    'LoadReport', 'Resumable', 'check_whole', 'config_folder', 'describe', 'find_resumable',
-    'folder_json', 'heads_of', 'is_address', 'library', 'load_backbone', 'load_whole',
-    'local_file', 'network_config', 'network_name', 'prepare_export', 'read_checkpoint',
-    'read_run', 'read_safely_everywhere', 'remove_abandoned', 'save_backbone', 'sha256_of',
-    'start_from', 'timm_call', 'timm_cfg', 'told_of', 'traces_of_a_run', 'write_text',
-    'write_whole'
+    'LoadReport', 'Resumable', 'check_license', 'check_whole', 'config_folder', 'describe',
+    'find_resumable', 'folder_json', 'heads_of', 'is_address', 'library', 'load_backbone',
+    'load_whole', 'local_file', 'model_card', 'network_config', 'network_name', 'prepare_export',
+    'read_checkpoint', 'read_run', 'read_safely_everywhere', 'remove_abandoned', 'save_backbone',
+    'sha256_of', 'start_from', 'timm_call', 'timm_cfg', 'told_of', 'traces_of_a_run',
+    'unknown_to', 'write_text', 'write_whole'
 ]

@@ -60,6 +60,11 @@ class SwinArchitecture:
         return self.patch * 2**(len(self.depths) - 1)
 
     @property
+    def channels(self) -> int:
+        """Of the last map."""
+        return self.width * 2**(len(self.depths) - 1)
+
+    @property
     def image_size(self) -> int:
         """Side of the images whose last map is one window, in px."""
         return self.stride * self.window
@@ -118,6 +123,11 @@ class ViTArchitecture:
     def stride(self) -> int:
         """Side of a token, in px."""
         return self.patch
+
+    @property
+    def channels(self) -> int:
+        """Of the last map."""
+        return self.width
 
 
 Architecture = Union[SwinArchitecture, ViTArchitecture]

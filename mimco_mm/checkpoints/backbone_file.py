@@ -20,10 +20,15 @@ def save_backbone(file: Path, state: Dict[str, torch.Tensor], num_heads: Optiona
     Raises:
         CheckpointError: it cannot be written, see ``write_whole``.
     """
-    content = dict(
+    write_whole({file: backbone_file(state, num_heads, **meta)}, size_of(state))
+
+
+def backbone_file(state: Dict[str, torch.Tensor], num_heads: Optional[int],
+                  **meta: Any) -> Callable[[Path], None]:
+    """What writes a backbone alone, see ``save_backbone``."""
+    return torch_file(dict(
         meta=dict(meta, backbone=dict(num_heads=num_heads)),
-        state_dict={f'backbone.{key}': value.cpu() for key, value in state.items()})
-    write_whole({file: torch_file(content)}, size_of(state))
+        state_dict={f'backbone.{key}': value.cpu() for key, value in state.items()}))
 
 
 def torch_file(content: dict) -> Callable[[Path], None]:

@@ -41,6 +41,7 @@ class Export(NamedTuple):
         state: its tensors in the library's names.
         moves: one for each tensor of ``state``.
         left_out: tensors of the file's backbone that the library does not get.
+        meta: what the file says of itself.
     """
 
     source: Found
@@ -49,6 +50,7 @@ class Export(NamedTuple):
     state: StateDict
     moves: List[Move]
     left_out: List[str]
+    meta: dict
 
 
 def prepare_export(checkpoint: str, library: str, heads: Optional[int] = None) -> Export:
@@ -85,7 +87,7 @@ def prepare_export(checkpoint: str, library: str, heads: Optional[int] = None) -
     moves = trace(found, naming, state)
     moved = {source for move in moves for source in move.sources}
     return Export(found, about.sha256, architecture, state, moves,
-                  sorted(found.inside.keys() - moved))
+                  sorted(found.inside.keys() - moved), about.meta)
 
 
 def whole_network(found: Found, architecture: Architecture, naming: Naming) -> StateDict:

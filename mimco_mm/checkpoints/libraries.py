@@ -1,30 +1,13 @@
 """The libraries that exports are for."""
 
-import json
 from pathlib import Path
 
 from .architecture import Architecture, SwinArchitecture, ViTArchitecture
-from .backbone_file import safetensors_file, save_backbone, size_of, torch_file
-from .errors import CheckpointError
-from .namings import (
-    MMPretrainSwin,
-    MMPretrainViT,
-    MMSegViT,
-    StateDict,
-    TimmSwin,
-    TimmViT,
-    TransformersSwin,
-    TransformersViT,
-)
-from .networks import (
-    network_config,
-    own_swin_config,
-    own_vit_config,
-    timm_call,
-    transformers_config,
-)
-from .target import Target
-from .writing import write_whole
+from .backbone_file import backbone_file, torch_file
+from .hub_folders import Timm, Transformers
+from .namings import MMPretrainSwin, MMPretrainViT, MMSegViT, StateDict
+from .networks import network_config, own_swin_config, own_vit_config
+from .target import Files, Target
 
 
 class MMPretrain(Target):
@@ -36,10 +19,9 @@ class MMPretrain(Target):
     def network(self, architecture: Architecture) -> dict:
         return network_config(architecture)
 
-    def save(self, out: Path, state: StateDict, architecture: Architecture) -> None:
-        self.check_ending(out)
+    def files(self, out: Path, state: StateDict, architecture: Architecture) -> Files:
         heads = architecture.heads if isinstance(architecture, ViTArchitecture) else None
-        save_backbone(out, state, heads)
+        return {out: backbone_file(state, heads)}
 
     def usage(self, out: Path, architecture: Architecture) -> str:
         init_cfg = dict(type='Pretrained', checkpoint=str(out), prefix=self.prefix)
@@ -77,9 +59,8 @@ class OwnViT(MMPretrain):
     def network(self, architecture: ViTArchitecture) -> dict:
         return own_vit_config(architecture)
 
-    def save(self, out: Path, state: StateDict, architecture: ViTArchitecture) -> None:
-        self.check_ending(out)
-        write_whole({out: torch_file(dict(state_dict=state))}, size_of(state))
+    def files(self, out: Path, state: StateDict, architecture: ViTArchitecture) -> Files:
+        return {out: torch_file(dict(state_dict=state))}
 
 
 class ByFamily(Target):
@@ -95,65 +76,14 @@ class ByFamily(Target):
     def network(self, architecture: Architecture) -> object:
         return self.of(architecture).network(architecture)
 
-    def save(self, out: Path, state: StateDict, architecture: Architecture) -> None:
-        self.of(architecture).save(out, state, architecture)
+    def files(self, out: Path, state: StateDict, architecture: Architecture) -> Files:
+        return self.of(architecture).files(out, state, architecture)
 
     def usage(self, out: Path, architecture: Architecture) -> str:
         return self.of(architecture).usage(out, architecture)
 
     def caution(self, architecture: Architecture) -> str:
         return self.of(architecture).caution(architecture)
-
-
-class Timm(Target):
-
-    namings = dict(Swin=TimmSwin(), ViT=TimmViT())
-
-    def network(self, architecture: Architecture) -> str:
-        return timm_call(architecture, '')
-
-    def check_ending(self, out: Path) -> None:
-        if out.suffix != '.safetensors':
-            raise CheckpointError('timm reads without unpickling only what ends in .safetensors: '
-                                  f'give {out.with_suffix(".safetensors")} in place of {out}.')
-
-    def save(self, out: Path, state: StateDict, architecture: Architecture) -> None:
-        self.check_ending(out)
-        write_whole({out: safetensors_file(state)}, size_of(state))
-
-    def usage(self, out: Path, architecture: Architecture) -> str:
-        return timm_call(architecture, str(out))
-
-
-class Transformers(Target):
-    """A folder, with the image processor of our runs."""
-
-    namings = dict(Swin=TransformersSwin(), ViT=TransformersViT())
-
-    def network(self, architecture: Architecture) -> dict:
-        return transformers_config(architecture)
-
-    def check_ending(self, out: Path) -> None:
-        """A folder may have any name."""
-
-    def save(self, out: Path, state: StateDict, architecture: Architecture) -> None:
-        config = self.network(architecture)
-        image = dict(
-            image_processor_type='ViTImageProcessor', do_resize=True, do_rescale=True,
-            do_normalize=True, size=dict(height=config['image_size'], width=config['image_size']),
-            resample=3, image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225])
-        write_whole({
-            out / 'model.safetensors': safetensors_file(state),
-            out / 'config.json': json_file(config),
-            out / 'preprocessor_config.json': json_file(image),
-        }, size_of(state))
-
-    def usage(self, out: Path, architecture: Architecture) -> str:
-        return f'transformers.AutoModel.from_pretrained({str(out)!r}, add_pooling_layer=False)'
-
-
-def json_file(content: dict):
-    return lambda path: path.write_text(json.dumps(content, indent=2) + '\n')
 
 
 def as_call(config: dict) -> str:

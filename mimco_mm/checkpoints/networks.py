@@ -1,4 +1,4 @@
-"""The network of an architecture in mmpretrain, mmdet, mmseg, timm and transformers."""
+"""The network of an architecture in mmpretrain, mmdet, mmseg and transformers."""
 
 from typing import Optional
 
@@ -97,31 +97,10 @@ def transformers_config(architecture: Architecture) -> dict:
             architectures=['SwinModel'], model_type='swin', embed_dim=a.width,
             depths=list(a.depths), num_heads=list(a.heads), window_size=a.window,
             patch_size=a.patch, image_size=a.image_size,
-            mlp_ratio=a.mlp_ratio, hidden_size=a.width * 2**(len(a.depths) - 1), qkv_bias=True,
+            mlp_ratio=a.mlp_ratio, hidden_size=a.channels, qkv_bias=True,
             layer_norm_eps=1e-5, use_absolute_embeddings=False, torch_dtype='float32')
     return dict(
         architectures=['ViTModel'], model_type='vit', hidden_size=a.width,
         num_hidden_layers=a.depth, num_attention_heads=a.heads, intermediate_size=a.hidden,
         image_size=a.image_size, patch_size=a.patch, qkv_bias=True, layer_norm_eps=1e-6,
         hidden_act='gelu', torch_dtype='float32')
-
-
-def timm_call(architecture: Architecture, path: str) -> str:
-    """The Python expression that makes timm load an export."""
-    a = architecture
-    if isinstance(a, SwinArchitecture):
-        size = dict(patch_size=a.patch, window_size=a.window, embed_dim=a.width, depths=a.depths,
-                    num_heads=a.heads, mlp_ratio=a.mlp_ratio, img_size=a.image_size)
-        name, standard = 'swin_tiny_patch4_window7_224', dict(
-            patch_size=4, window_size=7, embed_dim=96, depths=(2, 2, 6, 2),
-            num_heads=(3, 6, 12, 24), mlp_ratio=4, img_size=224)
-    else:
-        size = dict(patch_size=a.patch, embed_dim=a.width, depth=a.depth, num_heads=a.heads,
-                    mlp_ratio=a.hidden / a.width, img_size=a.image_size,
-                    init_values=1e-5 if a.layer_scale else None, pre_norm=a.pre_norm)
-        name, standard = 'vit_small_patch16_224', dict(
-            patch_size=16, embed_dim=384, depth=12, num_heads=6, mlp_ratio=4, img_size=224,
-            init_values=None, pre_norm=False)
-    changed = ''.join(f', {key}={value}' for key, value in size.items()
-                      if value != standard[key])
-    return f'timm.create_model({name!r}, num_classes=0{changed}, checkpoint_path={path!r})'

@@ -12,11 +12,10 @@ from typing import ClassVar, Dict, Mapping
 import torch
 
 from .architecture import Architecture, SwinArchitecture, ViTArchitecture
-from .backbone_file import size_of, torch_file
+from .backbone_file import torch_file
 from .libraries import ByFamily
 from .namings import Naming, OfficialSwin, OfficialViT, StateDict
-from .target import Target
-from .writing import write_whole
+from .target import Files, Target
 
 SWIN_T = SwinArchitecture(width=96, depths=(2, 2, 6, 2), heads=(3, 6, 12, 24), window=7, patch=4,
                           mlp_ratio=4.)
@@ -47,13 +46,12 @@ class CodeBase(Target):
     prefix: str = ''
     empty_head: bool = False
 
-    def save(self, out: Path, state: StateDict, architecture: Architecture) -> None:
-        self.check_ending(out)
+    def files(self, out: Path, state: StateDict, architecture: Architecture) -> Files:
         state = {self.prefix + key: value for key, value in state.items()}
         if self.empty_head:
             state['head.weight'] = torch.zeros(0, len(state['norm.weight']))
             state['head.bias'] = torch.zeros(0)
-        write_whole({out: torch_file({self.wrapper: state})}, size_of(state))
+        return {out: torch_file({self.wrapper: state})}
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,14 @@
 from pathlib import Path
-from typing import Dict
+from typing import Callable, Dict, Optional
 
 from .architecture import Architecture
+from .backbone_file import size_of
 from .errors import CheckpointError
 from .namings import Naming, StateDict
+from .writing import text_file, write_whole
+
+Files = Dict[Path, Callable[[Path], None]]  # what writes each
+CARD = 'README.md'  # where the Hugging Face hub looks for a model card
 
 
 class Target:
@@ -11,9 +16,11 @@ class Target:
 
     Attributes:
         namings: its naming of each family that it has.
+        hub_library: what the Hugging Face hub calls it; '' where no folder of the hub is written.
     """
 
     namings: Dict[str, Naming]
+    hub_library = ''
 
     def network(self, architecture: Architecture) -> object:
         """The target's own network, as its configs or calls describe it.
@@ -29,16 +36,33 @@ class Target:
             raise CheckpointError(f'What is written is a file of PyTorch, and {out} would be '
                                   'taken for another: give a file name that ends in .pth.')
 
-    def save(self, out: Path, state: StateDict, architecture: Architecture) -> None:
-        """Write the tensors, named by the target's naming.
+    def is_folder(self, out: Path) -> bool:
+        """Whether what is written is a folder, as the Hugging Face hub has them."""
+        return False
+
+    def save(self, out: Path, state: StateDict, architecture: Architecture,
+             card: Optional[str] = None) -> None:
+        """Write the tensors, named by the target's naming, and a model card into a folder.
 
         Raises:
             CheckpointError: another ending of ``out`` is needed, or it cannot be written.
         """
+        self.check_ending(out)
+        files = self.files(out, state, architecture)
+        if card is not None:
+            files[out / CARD] = text_file(card)
+        write_whole(files, size_of(state))
+
+    def files(self, out: Path, state: StateDict, architecture: Architecture) -> Files:
+        """The files of an export."""
         raise NotImplementedError
 
     def usage(self, out: Path, architecture: Architecture) -> str:
         """What loads ``out``: a command, or a line of Python."""
+        raise NotImplementedError
+
+    def hub_usage(self, architecture: Architecture) -> str:
+        """Python that loads a folder of the hub and takes the feature of an image, for the card."""
         raise NotImplementedError
 
     def caution(self, architecture: Architecture) -> str:

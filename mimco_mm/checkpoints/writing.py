@@ -68,8 +68,13 @@ def write_whole(files: Dict[Path, Callable[[Path], None]], size: int) -> None:
 
 def write_text(file: Path, text: str) -> None:
     """Write a text file by ``write_whole``."""
+    write_whole({file: text_file(text)}, len(text.encode()))
+
+
+def text_file(text: str) -> Callable[[Path], None]:
+    """What writes a text."""
     content = text.encode()
-    write_whole({file: lambda partial: partial.write_bytes(content)}, len(content))
+    return lambda path: path.write_bytes(content)
 
 
 def flush(path: Path) -> None:

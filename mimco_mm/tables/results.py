@@ -58,6 +58,13 @@ class Result(NamedTuple):
         return self.start_sha256 in (None, run['sha256'])
 
 
+def results_folder(checkpoint: str, sha256: str) -> Path:
+    """Where a suite puts its results by itself: a folder for each checkpoint, also for two of one
+    name."""
+    path = Path(checkpoint) if '://' in checkpoint else Path(checkpoint).resolve()
+    return Path('work_dirs', 'transfers', f'{path.parent.name}_{path.stem}_{sha256[:8]}')
+
+
 def read_run(folder: Path) -> dict:
     """``run.json`` of a suite of transfers: which checkpoint of which method and network."""
     file = folder / 'run.json'

@@ -9,7 +9,7 @@ from ..checkpoints import describe, network_name
 from ..errors import ConfigError
 from ..figures import write_report
 from ..records import RecordError, write_json
-from ..tables import effective_epochs, read_run
+from ..tables import effective_epochs, read_run, results_folder
 from .plan import Machines, plan
 from .running import check, run_step
 
@@ -49,7 +49,7 @@ def run_suite(request: SuiteRequest, root: Path) -> None:
         SystemExit: with 1, at the end, where a step has failed.
     """
     run = identity(request)
-    work_dir = request.work_dir or work_dir_of(request.checkpoint, run['sha256'])
+    work_dir = request.work_dir or results_folder(request.checkpoint, run['sha256'])
     node = int(os.environ.get('NODE_RANK', '0'))
     steps = plan(root, work_dir, request.checkpoint, run['sha256'], run['network'], request.suite,
                  request.data_root, request.cfg_options, request.machines)
@@ -92,12 +92,6 @@ def identity(request: SuiteRequest) -> dict:
         checkpoint=str(request.checkpoint), sha256=about.sha256, network=network,
         method=request.method or METHODS.get(algorithm, algorithm), epochs=epochs,
         effective_epochs=effective, seed=about.meta.get('seed'))
-
-
-def work_dir_of(checkpoint: str, sha256: str) -> Path:
-    """A folder for each checkpoint, also for two of one name."""
-    path = Path(checkpoint) if '://' in checkpoint else Path(checkpoint).resolve()
-    return Path('work_dirs', 'transfers', f'{path.parent.name}_{path.stem}_{sha256[:8]}')
 
 
 def check_run(work_dir: Path, run: dict) -> None:

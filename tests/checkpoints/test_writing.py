@@ -61,7 +61,7 @@ def test_tool__a_full_disk_leaves_nothing_and_says_what_to_do(tmp_path, run):
 
 OUTS = pytest.mark.parametrize('library, out', [
     ('mmpretrain', 'new/deep/out.pth'), ('mmseg', 'out.pth'), ('official', 'out.pth'),
-    ('timm', 'new/out.safetensors'), ('transformers', 'new/out')])
+    ('timm', 'new/out.safetensors'), ('timm', 'new/out'), ('transformers', 'new/out')])
 
 
 @OUTS

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from mimco_mm.checkpoints import sha256_of
+from mimco_mm.records import write_json
+from mimco_mm.tables import results_folder
 from tests.checkpoints.test_exporting import (
     STUDENTS,
-    SUFFIX,
     SWIN,
     VIT,
     assert_features,
@@ -98,11 +100,13 @@ def load_line(printed: str) -> str:
 
 
 @STUDENTS
-@pytest.mark.parametrize('library', [
-    'mmpretrain', pytest.param('mmdet', marks=maintained_only),
-    pytest.param('mmseg', marks=maintained_only), 'timm', 'official', 'transformers'])
-def test_main__what_it_prints_loads_the_students_features(tmp_path, export, library, config):
-    network, out = student(config), tmp_path / 'run (2)' / f'out{SUFFIX.get(library, ".pth")}'
+@pytest.mark.parametrize('library, ending', [
+    ('mmpretrain', '.pth'), pytest.param('mmdet', '.pth', marks=maintained_only),
+    pytest.param('mmseg', '.pth', marks=maintained_only), ('timm', '.safetensors'), ('timm', ''),
+    ('official', '.pth'), ('transformers', '')])
+def test_main__what_it_prints_loads_the_students_features(tmp_path, export, library, ending,
+                                                          config):
+    network, out = student(config), tmp_path / 'run (2)' / f'out{ending}'
     heads = ['--heads', heads_of(config)] if heads_of(config) else []
     run = write_run(tmp_path / 'epoch_2.pth', network)
     line = load_line(export(run, out, '--to', library, *heads))
@@ -130,8 +134,39 @@ def test_main__help_names_the_libraries(tool, capsys):
         tool.main(['--help'])
     printed = capsys.readouterr().out
     assert end.value.code == 0 and printed.startswith('usage: ')
-    for word in (*tool.LIBRARIES, '--dry-run', '--overwrite', '--heads'):
+    for word in (*tool.LIBRARIES, '--dry-run', '--overwrite', '--heads', '--license', '--results'):
         assert word in printed
+
+
+def test_license__is_for_a_folders_card(tmp_path, export, refusal, swin_run):
+    before = tree(tmp_path)
+    for library, name in (('timm', 'out.safetensors'), ('mmpretrain', 'out.pth')):
+        assert '--license: for the model card of a folder' in refusal(
+            swin_run, tmp_path / name, '--to', library, '--license', 'mit')
+    assert 'small letters: apache-2.0' in refusal(
+        swin_run, tmp_path / 'out', '--to', 'timm', '--license', 'MIT\nevil: 1')
+    assert tree(tmp_path) == before
+    printed = export(swin_run, tmp_path / 'out', '--to', 'timm', '--license', 'cc-by-nc-4.0')
+    assert 'README.md: not known to it: method, data, results (--results)\n' in printed
+    assert '\nlicense: cc-by-nc-4.0\n' in (tmp_path / 'out' / 'README.md').read_text()
+
+
+def test_results__stand_in_the_card(tmp_path, export, refusal, swin_run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = results_folder(swin_run, sha256_of(swin_run))
+    for name, sha256 in ((folder, sha256_of(swin_run)), (tmp_path / 'other', '0' * 64)):
+        write_json(name / 'run.json', dict(
+            checkpoint='other.pth', sha256=sha256, network='swin-t', method='MimCo', epochs=2))
+        write_json(name / 'knn' / 'results.json', dict(results=dict(top1_k10=12.345), data={}))
+    assert 'licence (--license)\n' in export(swin_run, 'out', '--to', 'transformers')
+    row = ("| k-NN (not in the paper) | top1_k10 | 12.35 | cannot stand beside the paper's: its "
+           'data were not recorded |')
+    assert row in Path('out', 'README.md').read_text().splitlines()
+    assert 'export other.pth, or give another work dir' in refusal(
+        swin_run, 'new', '--to', 'timm', '--results', 'other')
+    with pytest.raises(FileNotFoundError, match='expected the work dir of tools/transfers/run.sh'):
+        export(swin_run, 'new', '--to', 'timm', '--results', 'nothing')
+    assert not Path('new').exists()
 
 
 def test_main__libraries_are_all_targets(tool):
@@ -264,7 +299,6 @@ REFUSED = [
     (write_no_tensors, 'mmpretrain', 'out.pth', 'No tensors in it.*epoch'),
     (write_nothing, 'mmpretrain', 'out.pth', 'No such checkpoint file: .*source.pth'),
     (write_swin, 'timm', 'out.pth', 'ends in .safetensors'),
-    (write_swin, 'timm', 'out', 'ends in .safetensors'),
     (write_vit, 'transformers', 'out', 'heads of this ViT cannot be told.*--heads'),
     (write_layer_scale, 'transformers', 'out', 'has no place for.*gamma'),
     (write_layer_scale, 'mmseg', 'out.pth', 'gamma'),

@@ -1,7 +1,8 @@
 """Write the backbone of a checkpoint as another library wants it.
 
 Reads any format that the frozen teacher reads: runs of this project, official MoBY, MoCo v3,
-SimMIM, Swin, DINO, iBOT and EsViT files, mmpretrain, timm and transformers.
+SimMIM, Swin, DINO, iBOT and EsViT files, mmpretrain, timm and transformers. A folder, for timm or
+transformers, has a model card, and can be handed on by `hf upload OWNER/NAME FOLDER`.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import re
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from command_line import Parser, count, run_tool
@@ -25,12 +27,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('out', type=Path,
                         help='what to write: a .pth file (mmpretrain, mmdet, mmseg, official; the '
                              'ending is added where there is none), a '
-                             '.safetensors file (timm), or a folder (transformers)')
+                             '.safetensors file (timm), or a folder (timm, transformers)')
     parser.add_argument('--to', required=True, choices=LIBRARIES, metavar='LIBRARY',
                         help=f'{", ".join(LIBRARIES)}: the library, or the code of its authors; '
                              '`official` is that of Swin-Transformer for Swin, of DeiT for ViT')
     parser.add_argument('--heads', type=count,
                         help='attention heads of a ViT, where the file does not tell')
+    parser.add_argument('--license', metavar='ID',
+                        help='of the weights, for the model card of a folder, as the Hugging Face '
+                             'hub names it: apache-2.0, cc-by-nc-4.0, ... (default: unknown)')
+    parser.add_argument('--results', type=Path, metavar='WORK_DIR',
+                        help='work dir of tools/transfers/run.sh, for the model card (default: '
+                             'the one that it has chosen for this checkpoint, if it is there)')
     parser.add_argument('--dry-run', action='store_true',
                         help='show what would go where, and write nothing')
     parser.add_argument('--overwrite', action='store_true', help='replace what is there')
@@ -53,25 +61,57 @@ def table(moves: list) -> str:
 def export(args: argparse.Namespace) -> None:
     from mimco_mm.checkpoints import TARGETS, prepare_export
     target = TARGETS[args.to]
-    target.check_ending(args.out)
+    check_options(args, target)
     prepared = prepare_export(args.checkpoint, args.to, args.heads)
     architecture = prepared.architecture
     print(f'{args.checkpoint} (sha256 {prepared.sha256[:12]}): {prepared.source.release}, '
           f'{prepared.source.naming.name}\n{architecture}\n\n{table(prepared.moves)}')
     if prepared.left_out:
         print(f'left out: {", ".join(prepared.left_out)}')
+    card = card_of(args, target, prepared) if target.is_folder(args.out) else None
     if not args.dry_run:
-        target.save(args.out, prepared.state, architecture)
+        target.save(args.out, prepared.state, architecture, card)
     written = 'Nothing written (--dry-run)' if args.dry_run else f'Written to {args.out}'
     print('', *filter(None, [target.caution(architecture)]), f'{written}. To load it:',
           f'  {target.usage(args.out, architecture)}', sep='\n')
 
 
-def check_place(args: argparse.Namespace) -> None:
+def check_options(args: argparse.Namespace, target: Any) -> None:
+    """Refuse what cannot be written, or would not be, before anything is read."""
+    from mimco_mm.checkpoints import check_license
+    target.check_ending(args.out)
+    try:
+        check_place(args, target.is_folder(args.out))
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        raise SystemExit(f'error: {args.out} cannot be written ({error.strerror})') from error
+    given = [f'--{name}' for name in ('license', 'results') if getattr(args, name) is not None]
+    if given and not target.is_folder(args.out):
+        raise SystemExit(f'error: {" and ".join(given)}: for the model card of a folder, and '
+                         f'{args.out} will be a file. Give --to transformers, or --to timm and a '
+                         'name without an ending')
+    if args.license is not None:
+        check_license(args.license)
+
+
+def card_of(args: argparse.Namespace, target: Any, prepared: Any) -> str:
+    """The model card; what it cannot say is printed."""
+    from mimco_mm.checkpoints import model_card, unknown_to
+    from mimco_mm.tables import measured, results_folder
+    folder = args.results or results_folder(args.checkpoint, prepared.sha256)
+    is_wanted = args.results is not None or (folder / 'run.json').is_file()
+    results = measured(folder, prepared.sha256) if is_wanted else ''
+    card = model_card(prepared, target, args.checkpoint, args.license, results)
+    unknown = unknown_to(prepared, args.license, results)
+    print(f'model card, README.md: {"not known to it: " if unknown else ""}'
+          f'{", ".join(unknown) or "complete"}')
+    return card
+
+
+def check_place(args: argparse.Namespace, is_folder: bool) -> None:
     if args.out.exists() and not args.overwrite and not args.dry_run:
         raise SystemExit(f'error: {args.out} is there already: give another name, or --overwrite')
-    if os.path.exists(args.out) and os.path.isdir(args.out) != (args.to == 'transformers'):
-        kind = 'a folder' if args.to == 'transformers' else 'a file'
+    if os.path.exists(args.out) and os.path.isdir(args.out) != is_folder:
+        kind = 'a folder' if is_folder else 'a file'
         raise SystemExit(f'error: --to {args.to} writes {kind}, which {args.out} is not')
 
 
@@ -80,14 +120,10 @@ def main(argv: list[str] | None = None) -> None:
     is_new = not args.out.suffix and not os.path.isdir(args.out)
     if is_new and args.to not in ('timm', 'transformers'):
         args.out = args.out.with_name(f'{args.out.name}.pth')
-    try:
-        check_place(args)
-    except OSError as error:  # a name that is too long, a folder that may not be read
-        raise SystemExit(f'error: {args.out} cannot be written ({error.strerror})') from error
-    from mimco_mm.checkpoints import CheckpointError
+    from mimco_mm.errors import UserError
     try:
         export(args)
-    except CheckpointError as error:
+    except UserError as error:
         raise SystemExit(f'error: {error}') from error
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from ...checkpoints import heads_of, save_backbone
 from ...version import __version__
+from ..resuming import identity_of
 from ..sharding import gathered, unsharded_type
 
 
@@ -48,5 +49,6 @@ class BackboneFileHook(Hook):
             config=runner.cfg.pretty_text,
             teacher=str(report) if report else None,
             teacher_checkpoint=report.checkpoint if report else None,
+            run_identity=identity_of(runner),
             mimco_mm_version=__version__)
         runner.logger.info(f'The backbone alone, for transfers and exports: {file}')

@@ -1,0 +1,148 @@
+"""Folders for the Hugging Face hub: what their cards say, and that what they print works."""
+
+import re
+
+import pytest
+import torch
+import yaml
+from mmcv.transforms import Compose
+from PIL import Image
+
+from mimco_mm.checkpoints import TARGETS, CheckpointError, model_card, prepare_export, save_backbone
+from mimco_mm.checkpoints.config_text import public, read_config_text
+from mimco_mm.datasets import centre_crop
+
+from ..reference.official import files
+from .test_exporting import SWIN, VIT, encoder, student, write_run
+
+WHOLE = dict(VIT, img_size=224, patch_size=32)  # large enough that images are cropped
+CONFIG = '''\
+model = dict(
+    target_generator=dict(checkpoint='/home/me/runs/moby.pth', type='FrozenTeacher'),
+    type='MimCo')
+train_cfg = dict(max_epochs=300)
+train_dataloader = dict(dataset=dict(
+    dataset=dict(data_prefix='train', data_root='/home/me/imagenet/', type='ImageFolder')))
+work_dir = "/home/me/work"
+'''
+META = dict(algorithm='MimCo', epoch=100, seed=7, config=CONFIG,
+            run_identity=dict(teacher_sha256='ab' * 32, images=1281167, effective_batch=2048))
+HUB = pytest.mark.parametrize('library', ['timm', 'transformers'])
+
+
+def card_of(folder, library: str, meta: dict, config: dict = VIT, **given) -> str:
+    path = folder / 'backbone_epoch_100.pth'
+    save_backbone(path, student(config).state_dict(), 4, **meta)
+    export, target = prepare_export(str(path), library), TARGETS[library]
+    card = model_card(export, target, str(path), **given)
+    target.save(folder / 'out', export.state, export.architecture, card)
+    return (folder / 'out' / 'README.md').read_text()
+
+
+def head_of(card: str) -> dict:
+    return yaml.safe_load(card.split('---\n')[1])
+
+
+@HUB
+@pytest.mark.parametrize('config', [SWIN, VIT, WHOLE], ids=['swin', 'vit', 'vit-224'])
+def test_card__its_python_gives_the_features_of_our_evaluations(tmp_path, monkeypatch, library,
+                                                                config):
+    pytest.importorskip(library)
+    card = card_of(tmp_path, library, META, config)
+    monkeypatch.chdir(tmp_path)
+    pixels = torch.randint(0, 256, (30, 40, 3), dtype=torch.uint8,
+                           generator=torch.Generator().manual_seed(0))
+    Image.fromarray(pixels.numpy()).resize((400, 300)).save('image.jpg')
+    python = re.search('```python\\n(.*?)```', card, re.S)[1]
+    place = re.search("name = '(.*)'", python)[1]
+    python = python.replace(place, 'local-dir:out' if library == 'timm' else './out')
+    found = {}
+    exec(python, found)
+
+    image = Compose(centre_crop(config['img_size']))(dict(img_path='image.jpg'))['img']
+    mean, std = (torch.tensor(values) for values in ((123.675, 116.28, 103.53),
+                                                     (58.395, 57.12, 57.375)))
+    x = ((torch.from_numpy(image[..., ::-1].copy()) - mean) / std).permute(2, 0, 1)[None]
+    with torch.no_grad():
+        wanted = student(config)(x)[-1].mean((2, 3))
+    assert wanted.std() > 0.1 and found['feature'].shape == wanted.shape
+    assert (found['feature'] - wanted).abs().max() < 1e-4
+    assert f'(1, {wanted.shape[1]})' in python and f'{tuple(x.shape)}' in python
+
+
+@HUB
+def test_card__says_what_the_run_was(tmp_path, library):
+    card = card_of(tmp_path, library, META, license='apache-2.0', measured='| a table |')
+    assert head_of(card) == dict(
+        library_name=library, license='apache-2.0', pipeline_tag='image-feature-extraction',
+        tags=[library, 'vit', 'self-supervised-learning', 'mimco'])
+    for line in ('- method: `MimCo`, [arXiv 2209.03063](https://arxiv.org/abs/2209.03063)',
+                 f'- teacher: `.../moby.pth`, sha256 `{"ab" * 32}`',
+                 '- data: `.../imagenet/train`, 1281167 images',
+                 '- epochs: 100 of 300, batch 2048, seed 7', '- licence: `apache-2.0`',
+                 '| a table |'):
+        assert line in card.splitlines()
+    assert "target_generator=dict(checkpoint='.../moby.pth'" in card
+    assert '/home' not in card and str(tmp_path) not in card
+
+
+def test_card__is_read_by_the_hubs_own_client(tmp_path):
+    hub = pytest.importorskip('huggingface_hub')
+    card_of(tmp_path, 'timm', META, license='mit')
+    data = hub.ModelCard.load(tmp_path / 'out' / 'README.md').data
+    assert (data.license, data.library_name, data.tags[-1]) == ('mit', 'timm', 'mimco')
+
+
+def test_card__says_what_is_not_known(tmp_path):
+    path = str(files.moby(tmp_path / 'moby.pth', encoder(SWIN)))
+    card = model_card(prepare_export(path, 'timm'), TARGETS['timm'], path)
+    assert head_of(card)['license'] == 'unknown' and 'moby' in head_of(card)['tags']
+    assert '- method: `MoBY`, [arXiv 2105.04553]' in card and '- licence: not stated' in card
+    for fact in ('teacher', 'data', 'epochs'):
+        assert f'- {fact}: not recorded in the checkpoint\n' in card
+    assert '## Measured results\n\nnot measured\n' in card
+    run = write_run(tmp_path / 'run.pth', student(SWIN))  # a network that says nothing of a method
+    card = model_card(prepare_export(run, 'timm'), TARGETS['timm'], run)
+    assert head_of(card)['tags'] == ['timm', 'swin'] and 'without labels' not in card
+    assert '- method: not recorded' in card and '- epochs: 2, seed 0\n' in card
+
+
+def test_card__of_a_file_that_lies(tmp_path):
+    harm = '`\n---\n# evil\n```\nevil'
+    for meta in (dict(algorithm=harm, config=f'{harm}\n```````\n# evil', teacher_checkpoint=harm,
+                      run_identity=dict(teacher_sha256=harm, images=harm)),
+                 dict(algorithm=3, config=[harm], epoch=harm, seed=harm, run_identity=harm)):
+        card = card_of(tmp_path, 'transformers', meta)
+        assert head_of(card)['tags'] == ['transformers', 'vit'] and card.count('\n---\n') < 3
+        fences = [line for line in card.splitlines() if line.startswith('`' * 8)]
+        outside = re.sub(r'(?s)^(`{3,})\w+\n.*?\n\1$', '', card, flags=re.M)
+        assert len(fences) in (0, 2) and '\n# evil' not in outside
+
+
+@pytest.mark.parametrize('name', ['MIT', 'mit\nevil: 1', '', 'a b', '-mit'])
+def test_card__licence_that_is_none(tmp_path, name):
+    run = write_run(tmp_path / 'run.pth', student(SWIN))
+    with pytest.raises(CheckpointError, match='small letters: apache-2.0'):
+        model_card(prepare_export(run, 'timm'), TARGETS['timm'], run, name)
+
+
+@pytest.mark.parametrize('text, found', [
+    ("a = dict(b=[1, dict(c='x')], d={'e': None}, f=(1., 2))\nx = 3",
+     dict(a=dict(b=[1, dict(c='x')], d=dict(e=None), f=[1., 2]), x=3)),
+    ("a = dict(b=__import__('os').getcwd(), c=2)", dict(a=dict(b=None, c=2))),
+    ('a = (', {}), ('a' * 9, {}), ('a = ' + '(' * 5000 + ')' * 5000, {}), ('a = "\0"', {}),
+])
+def test_read_config_text__runs_nothing(text, found):
+    assert read_config_text(text) == found
+
+
+@pytest.mark.parametrize('name, told', [
+    ('/home/me/moby.pth', '.../moby.pth'), ('~/imagenet/', '.../imagenet'),
+    ('tar:///home/me/shards', 'tar://.../shards'), ('data/imagenet/', 'data/imagenet/'),
+    ('https://me:secret@example.org/a.pth?token=secret#x', 'https://example.org/a.pth'),
+    ('timm:vit_small_patch16_dinov3.lvd1689m', 'timm:vit_small_patch16_dinov3.lvd1689m'),
+    ('timm:vit_small=/home/me/a.safetensors', 'timm:vit_small=.../a.safetensors'),
+    ('hf:facebook/dinov2-small', 'hf:facebook/dinov2-small'), ('hf:/home/me/v', 'hf:.../v'),
+])
+def test_public__folders_of_the_machine_are_left_out(name, told):
+    assert public(name) == told
