@@ -1,6 +1,8 @@
 """Exports: the library that a file is for reads it, and gives the student's features."""
 
 import importlib
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from mmpretrain.registry import MODELS
 from mimco_mm.checkpoints import TARGETS, CheckpointError, prepare_export, save_backbone, timm_call
 from mimco_mm.checkpoints.architecture import SwinArchitecture, ViTArchitecture
 from mimco_mm.checkpoints.libraries import LIBRARIES
+from mimco_mm.checkpoints.official import SWIN_B, VIT_B, VIT_S
+from mimco_mm.checkpoints.timm_network import timm_model
 
 from ..reference.official import files, swin, vit
 
@@ -161,6 +165,40 @@ def test_export__transformers_model_gives_the_students_features(tmp_path, config
     assert type(model).__name__ == ('SwinModel' if config is SWIN else 'ViTModel')
     assert not any(info.values()), info
     assert_features(network, lambda x: transformers_map(model.eval(), x))
+    plain = transformers.AutoModel.from_pretrained(str(out)).eval()  # with a pool that is not used
+    assert_features(network, lambda x: transformers_map(plain, x))
+
+
+@STUDENTS
+def test_export__a_folder_for_timm_is_all_that_its_loader_needs(tmp_path, config):
+    timm = pytest.importorskip('timm')
+    network, checkpoint = student(config), write_run(tmp_path / 'epoch_2.pth', student(config))
+    export = prepare_export(checkpoint, 'timm', heads_of(config))
+    TARGETS['timm'].save(tmp_path / 'out', export.state, export.architecture)
+    model = timm.create_model(f'local-dir:{tmp_path / "out"}', pretrained=True).eval()
+    assert_features(network, lambda x: timm_map(model, x))
+    with torch.no_grad():
+        difference = model(images(32)) - network(images(32))[-1].mean((2, 3))
+    assert difference.abs().max() < 1e-5
+    data = timm.data.resolve_model_data_config(model)
+    assert (data['input_size'], data['interpolation']) == ((3, 32, 32), 'bicubic')
+    assert [255 * value for value in data['mean']] == pytest.approx([123.675, 116.28, 103.53])
+    assert [255 * value for value in data['std']] == pytest.approx([58.395, 57.12, 57.375])
+    assert model.num_classes == 0 and model.num_features == export.architecture.channels
+    stated = json.loads((tmp_path / 'out' / 'config.json').read_text())
+    assert stated['num_features'] == model.num_features and stated['num_classes'] == 0
+    again = timm.create_model(f'local-dir:{tmp_path / "out"}', pretrained=True, num_classes=5)
+    assert again(images(32)).shape == (2, 5)
+
+
+@pytest.mark.parametrize('architecture, name, changes', [
+    (SWIN_B, 'swin_base_patch4_window7_224', {}),
+    (replace(SWIN_B, window=12), 'swin_base_patch4_window7_224', dict(window_size=12, img_size=384)),
+    (replace(VIT_S, heads=12), 'vit_small_patch16_224', dict(num_heads=12)),
+    (replace(VIT_B, patch=14, layer_scale=True), 'vit_base_patch16_224',
+     dict(patch_size=14, init_values=1e-5))])
+def test_timm_model__is_the_nearest_of_timms_own(architecture, name, changes):
+    assert timm_model(architecture) == (name, changes)
 
 
 def transformers_map(model, x: torch.Tensor) -> torch.Tensor:

@@ -4,13 +4,19 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.logging import MessageHub, MMLogger
 from mmpretrain.registry import HOOKS, MODELS
+from torch.utils.data import DataLoader
 
 from mimco_mm.checkpoints import (
+    TARGETS,
     load_backbone,
+    model_card,
     prepare_export,
     read_checkpoint,
+    sha256_of,
+    unknown_to,
 )
 from mimco_mm.version import __version__
 from tests import tiny
@@ -60,9 +66,25 @@ def test_hook__meta_says_which_run_and_which_teacher(runs):
     assert (meta['algorithm'], meta['epoch'], meta['iter'], meta['seed']) == ('MimCo', 2, 4, 0)
     assert meta['mimco_mm_version'] == __version__
     assert f'{runs["teachers/moby_swin-t"] / "backbone_epoch_2.pth"} (sha256 ' in meta['teacher']
+    assert meta['run_identity']['images'] == 8
+    whole = read_checkpoint(runs['mimco_swin-t'] / 'epoch_2.pth')['meta']['run_identity']
+    assert {**meta['run_identity'], 'changed': []} == whole
     assert "type='FrozenTeacher'" in meta['config']
     moby = read_checkpoint(runs['teachers/moby_swin-t'] / 'backbone_epoch_2.pth')['meta']
     assert (moby['algorithm'], moby['epoch'], moby['teacher']) == ('MoBY', 2, None)
+
+
+@pytest.mark.parametrize('name', ['backbone_epoch_2.pth', 'epoch_2.pth'])
+def test_hook__the_model_card_of_an_export_tells_the_run(runs, name):
+    file = str(runs['mimco_swin-t'] / name)
+    export = prepare_export(file, 'timm')
+    card = model_card(export, TARGETS['timm'], file).splitlines()
+    teacher = sha256_of(str(runs['teachers/moby_swin-t'] / 'backbone_epoch_2.pth'))
+    for line in ('- method: `MimCo`, [arXiv 2209.03063](https://arxiv.org/abs/2209.03063)',
+                 f'- teacher: `.../backbone_epoch_2.pth`, sha256 `{teacher}`',
+                 '- data: `.../images/train`, 8 images', '- epochs: 2 of 2, batch 4, seed 0'):
+        assert line in card
+    assert unknown_to(export, 'mit', '') == ['results (--results)']
 
 
 def test_hook__stage_2_has_learned_from_the_file_of_stage_1(runs):
@@ -102,7 +124,9 @@ def runner_of(backbone: dict, folder) -> SimpleNamespace:
     return SimpleNamespace(
         model=SimpleNamespace(backbone=MODELS.build(backbone), target_generator=None),
         message_hub=MessageHub.get_instance(f'hub of {folder}'), work_dir=str(folder), iter=7,
-        epoch=0, seed=3, train_loop=None, cfg=SimpleNamespace(pretty_text='model = dict()'),
+        epoch=0, seed=3, train_loop=None, cfg=Config(dict(model=dict())),
+        world_size=1, train_dataloader=DataLoader(range(8), batch_size=2),
+        optim_wrapper=SimpleNamespace(_accumulative_counts=1),
         logger=MMLogger.get_current_instance())
 
 

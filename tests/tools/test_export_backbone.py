@@ -16,6 +16,7 @@ from mimco_mm.records import write_json
 from mimco_mm.tables import results_folder
 from tests.checkpoints.test_exporting import (
     STUDENTS,
+    SUFFIX,
     SWIN,
     VIT,
     assert_features,
@@ -147,7 +148,7 @@ def test_license__is_for_a_folders_card(tmp_path, export, refusal, swin_run):
         swin_run, tmp_path / 'out', '--to', 'timm', '--license', 'MIT\nevil: 1')
     assert tree(tmp_path) == before
     printed = export(swin_run, tmp_path / 'out', '--to', 'timm', '--license', 'cc-by-nc-4.0')
-    assert 'README.md: not known to it: method, data, results (--results)\n' in printed
+    assert 'README.md, does not know method, data, results (--results).\n' in printed
     assert '\nlicense: cc-by-nc-4.0\n' in (tmp_path / 'out' / 'README.md').read_text()
 
 
@@ -158,14 +159,14 @@ def test_results__stand_in_the_card(tmp_path, export, refusal, swin_run, monkeyp
         write_json(name / 'run.json', dict(
             checkpoint='other.pth', sha256=sha256, network='swin-t', method='MimCo', epochs=2))
         write_json(name / 'knn' / 'results.json', dict(results=dict(top1_k10=12.345), data={}))
-    assert 'licence (--license)\n' in export(swin_run, 'out', '--to', 'transformers')
+    assert 'data, licence (--license).\n' in export(swin_run, 'out', '--to', 'transformers')
     row = ("| k-NN (not in the paper) | top1_k10 | 12.35 | cannot stand beside the paper's: its "
            'data were not recorded |')
     assert row in Path('out', 'README.md').read_text().splitlines()
     assert 'export other.pth, or give another work dir' in refusal(
         swin_run, 'new', '--to', 'timm', '--results', 'other')
-    with pytest.raises(FileNotFoundError, match='expected the work dir of tools/transfers/run.sh'):
-        export(swin_run, 'new', '--to', 'timm', '--results', 'nothing')
+    assert 'expected the work dir of tools/transfers/run.sh' in refusal(
+        swin_run, 'new', '--to', 'timm', '--results', 'nothing')
     assert not Path('new').exists()
 
 
@@ -239,7 +240,8 @@ def test_overwrite__a_file_is_replaced_on_demand_only(tmp_path, export, refusal,
 
 def test_overwrite__a_folder_gets_new_files_on_demand_only(tmp_path, export, refusal, swin_run,
                                                            vit_run):
-    out, names = tmp_path / 'out', {'config.json', 'preprocessor_config.json', 'model.safetensors'}
+    out, names = tmp_path / 'out', {'config.json', 'preprocessor_config.json', 'model.safetensors',
+                                       'README.md'}
     export(vit_run, out, '--to', 'transformers', '--heads', 4)
     assert {path.name for path in out.iterdir()} == names
     (out / 'notes.txt').write_text('mine')

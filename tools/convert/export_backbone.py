@@ -36,7 +36,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--license', metavar='ID',
                         help='of the weights, for the model card of a folder, as the Hugging Face '
                              'hub names it: apache-2.0, cc-by-nc-4.0, ... (default: unknown)')
-    parser.add_argument('--results', type=Path, metavar='WORK_DIR',
+    parser.add_argument('--results', type=Path, metavar='DIR',
                         help='work dir of tools/transfers/run.sh, for the model card (default: '
                              'the one that it has chosen for this checkpoint, if it is there)')
     parser.add_argument('--dry-run', action='store_true',
@@ -68,11 +68,11 @@ def export(args: argparse.Namespace) -> None:
           f'{prepared.source.naming.name}\n{architecture}\n\n{table(prepared.moves)}')
     if prepared.left_out:
         print(f'left out: {", ".join(prepared.left_out)}')
-    card = card_of(args, target, prepared) if target.is_folder(args.out) else None
+    card, unknown = card_of(args, target, prepared) if target.is_folder(args.out) else (None, '')
     if not args.dry_run:
         target.save(args.out, prepared.state, architecture, card)
     written = 'Nothing written (--dry-run)' if args.dry_run else f'Written to {args.out}'
-    print('', *filter(None, [target.caution(architecture)]), f'{written}. To load it:',
+    print('', *filter(None, [target.caution(architecture), unknown]), f'{written}. To load it:',
           f'  {target.usage(args.out, architecture)}', sep='\n')
 
 
@@ -93,8 +93,8 @@ def check_options(args: argparse.Namespace, target: Any) -> None:
         check_license(args.license)
 
 
-def card_of(args: argparse.Namespace, target: Any, prepared: Any) -> str:
-    """The model card; what it cannot say is printed."""
+def card_of(args: argparse.Namespace, target: Any, prepared: Any) -> tuple[str, str]:
+    """The model card, and a line on what it cannot say."""
     from mimco_mm.checkpoints import model_card, unknown_to
     from mimco_mm.tables import measured, results_folder
     folder = args.results or results_folder(args.checkpoint, prepared.sha256)
@@ -102,9 +102,7 @@ def card_of(args: argparse.Namespace, target: Any, prepared: Any) -> str:
     results = measured(folder, prepared.sha256) if is_wanted else ''
     card = model_card(prepared, target, args.checkpoint, args.license, results)
     unknown = unknown_to(prepared, args.license, results)
-    print(f'model card, README.md: {"not known to it: " if unknown else ""}'
-          f'{", ".join(unknown) or "complete"}')
-    return card
+    return card, unknown and f'The model card, README.md, does not know {", ".join(unknown)}.'
 
 
 def check_place(args: argparse.Namespace, is_folder: bool) -> None:
@@ -120,11 +118,7 @@ def main(argv: list[str] | None = None) -> None:
     is_new = not args.out.suffix and not os.path.isdir(args.out)
     if is_new and args.to not in ('timm', 'transformers'):
         args.out = args.out.with_name(f'{args.out.name}.pth')
-    from mimco_mm.errors import UserError
-    try:
-        export(args)
-    except UserError as error:
-        raise SystemExit(f'error: {error}') from error
+    export(args)
 
 
 if __name__ == '__main__':
