@@ -22,7 +22,8 @@ class Provenance(NamedTuple):
     Attributes:
         method: a name of ``METHODS``, or the type of the algorithm.
         paper: its number on arXiv.
-        teacher: file, URL or address of the frozen teacher, without the folders of the machine.
+        teacher: file, URL or address of the frozen teacher, without the folders of the machine;
+            'none' of a run that had none.
         teacher_sha256: of its file; the first 12 digits of an older version's.
         data: folder of the training images, likewise.
         images: how many.
@@ -81,7 +82,9 @@ def _at(content: Any, *keys: str, kind: type) -> Any:
 
 
 def _teacher(config: dict) -> str:
-    """As a config names it: a file, or an address."""
+    """As a config names it: a file, or an address; 'none' where it has a model and no teacher."""
+    if isinstance(config.get('model'), dict) and 'target_generator' not in config['model']:
+        return 'none'
     for key, address in (('checkpoint', ''), ('timm', 'timm:'), ('hf', 'hf:')):
         name = _at(config, 'model', 'target_generator', key, kind=str)
         if name:

@@ -193,7 +193,8 @@ def test_export__a_folder_for_timm_is_all_that_its_loader_needs(tmp_path, config
 
 @pytest.mark.parametrize('architecture, name, changes', [
     (SWIN_B, 'swin_base_patch4_window7_224', {}),
-    (replace(SWIN_B, window=12), 'swin_base_patch4_window7_224', dict(window_size=12, img_size=384)),
+    (replace(SWIN_B, window=12), 'swin_base_patch4_window7_224',
+     dict(window_size=12, img_size=384)),
     (replace(VIT_S, heads=12), 'vit_small_patch16_224', dict(num_heads=12)),
     (replace(VIT_B, patch=14, layer_scale=True), 'vit_base_patch16_224',
      dict(patch_size=14, init_values=1e-5))])

@@ -103,6 +103,8 @@ def test_card__says_what_is_not_known(tmp_path):
     for fact in ('teacher', 'data', 'epochs'):
         assert f'- {fact}: not recorded in the checkpoint\n' in card
     assert '## Measured results\n\nnot measured\n' in card
+    card = card_of(tmp_path, 'timm', dict(config="model = dict(type='MoBY')"))
+    assert '- teacher: `none`' in card and '- method: `MoBY`' in card
     run = write_run(tmp_path / 'run.pth', student(SWIN))  # a network that says nothing of a method
     card = model_card(prepare_export(run, 'timm'), TARGETS['timm'], run)
     assert head_of(card)['tags'] == ['timm', 'swin'] and 'without labels' not in card
