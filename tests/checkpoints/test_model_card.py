@@ -1,6 +1,10 @@
 """Folders for the Hugging Face hub: what their cards say, and that what they print works."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -39,6 +43,10 @@ def card_of(folder, library: str, meta: dict, config: dict = VIT, **given) -> st
     return (folder / 'out' / 'README.md').read_text()
 
 
+def python_of(card: str) -> str:
+    return re.search('```python\\n(.*?)```', card, re.S)[1]
+
+
 def head_of(card: str) -> dict:
     return yaml.safe_load(card.split('---\n')[1])
 
@@ -53,7 +61,7 @@ def test_card__its_python_gives_the_features_of_our_evaluations(tmp_path, monkey
     pixels = torch.randint(0, 256, (30, 40, 3), dtype=torch.uint8,
                            generator=torch.Generator().manual_seed(0))
     Image.fromarray(pixels.numpy()).resize((400, 300)).save('image.jpg')
-    python = re.search('```python\\n(.*?)```', card, re.S)[1]
+    python = python_of(card)
     place = re.search("name = '(.*)'", python)[1]
     python = python.replace(place, 'local-dir:out' if library == 'timm' else './out')
     found = {}
@@ -70,6 +78,27 @@ def test_card__its_python_gives_the_features_of_our_evaluations(tmp_path, monkey
     assert wanted.std() > 0.1 and found['feature'].shape == wanted.shape
     assert (found['feature'] - wanted).abs().max() < 2e-6
     assert f'(1, {wanted.shape[1]})' in python and f'{tuple(x.shape)}' in python
+
+
+def test_card__its_python_loads_from_the_hub(tmp_path):
+    """From the cache of the hub's client, where a download puts a repository's files."""
+    programs = []
+    for library in ('timm', 'transformers'):
+        pytest.importorskip(library)
+        (tmp_path / library).mkdir()
+        card = card_of(tmp_path / library, library, META, SWIN)
+        cached = tmp_path / 'hub' / f'models--me--{library}'
+        (cached / 'refs').mkdir(parents=True)
+        (cached / 'refs' / 'main').write_text('0' * 40)
+        shutil.copytree(tmp_path / library / 'out', cached / 'snapshots' / ('0' * 40))
+        programs += [python_of(card).replace('OWNER/NAME', f'me/{library}'), f'{library} = feature']
+    Image.new('RGB', (50, 40), (200, 90, 30)).save(tmp_path / 'image.jpg')
+    programs.append('assert timm.std() > 0.1 and (timm - transformers).abs().max() < 1e-5')
+    done = subprocess.run(
+        [sys.executable, '-c', '\n'.join(programs)], cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, 'HF_HOME': str(tmp_path), 'HF_HUB_CACHE': str(tmp_path / 'hub'),
+             'HF_HUB_OFFLINE': '1'})
+    assert done.returncode == 0, done.stderr
 
 
 @HUB
