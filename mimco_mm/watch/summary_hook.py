@@ -81,10 +81,12 @@ def images(runner) -> Iterator[str]:
 def batch(runner) -> str:
     per_rank = runner.train_dataloader.batch_size
     accumulation = runner.optim_wrapper._accumulative_counts
+    epochs = f'epochs {runner.epoch + 1} to {runner.max_epochs}'
+    if runner.epoch >= runner.max_epochs:
+        epochs = f'none of {runner.max_epochs} epochs left'
     return (f'effective batch {runner.world_size * per_rank * accumulation} = '
             f'{runner.world_size} ranks x {per_rank} images x {accumulation} accumulated; '
-            f'{len(runner.train_dataloader)} iterations an epoch, '
-            f'epochs {runner.epoch + 1} to {runner.max_epochs}')
+            f'{len(runner.train_dataloader)} iterations an epoch, {epochs}')
 
 
 def masks(runner, model: nn.Module) -> Iterator[str]:

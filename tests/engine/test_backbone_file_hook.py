@@ -44,6 +44,19 @@ def test_hook__names_the_epoch_of_the_end_not_of_the_last_checkpoint(tmp_path):
     assert files == {'epoch_2.pth', 'backbone_epoch_3.pth'}
 
 
+def test_hook__a_finished_run_that_is_resumed_keeps_its_file(tmp_path):
+    data = tiny.write_images(tmp_path / 'images', 4)
+    file = tmp_path / 'run' / 'backbone_epoch_1.pth'
+    tiny.train(tiny.config(NAMES[0], tmp_path / 'run', data, epochs=1))
+    before = file.read_bytes()
+    again = dict(resume=True, **{'default_hooks.checkpoint.interval': 7})  # it stands in the file
+    tiny.train(tiny.config(NAMES[0], tmp_path / 'run', data, epochs=1, **again))
+    assert file.read_bytes() == before
+    file.unlink()  # as of a run that was killed before it
+    tiny.train(tiny.config(NAMES[0], tmp_path / 'run', data, epochs=1, **again))
+    assert file.read_bytes() != before
+
+
 def student_in(work_dir) -> dict:
     state = read_checkpoint(work_dir / 'epoch_2.pth')['state_dict']
     return {key: value for key, value in state.items() if key.startswith('backbone.')}

@@ -24,20 +24,31 @@ class BackboneFileHook(Hook):
     """
 
     priority = 'LOWEST'  # after the last checkpoint
+    begun_at = 0  # iteration at which this process went on
+
+    def before_train(self, runner) -> None:
+        self.begun_at = runner.iter
 
     def after_train(self, runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         weights = gathered(model.backbone.state_dict())  # of all ranks
-        self.write(runner, model, weights)
+        self.write(runner, model, weights, trained=runner.iter > self.begun_at)
 
     @staticmethod
     @master_only
-    def write(runner, model: nn.Module, weights: Dict[str, torch.Tensor]) -> None:
-        """Write the file, and say where it is."""
+    def write(runner, model: nn.Module, weights: Dict[str, torch.Tensor], trained: bool) -> None:
+        """Write the file, and say where it is.
+
+        A run that was finished when it was resumed keeps its file: transfers go by its hash, which
+        is another one for each release and wording of the config that stand in the file.
+        """
         by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
         when = f'epoch_{runner.epoch}' if by_epoch else f'iter_{runner.iter}'
         report = getattr(model.target_generator, 'report', None)
         file = Path(runner.work_dir, f'backbone_{when}.pth')
+        if file.is_file() and not trained:
+            runner.logger.info(f'The backbone alone, as it was written before: {file}')
+            return
         save_backbone(
             file,
             weights,
