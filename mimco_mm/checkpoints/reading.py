@@ -13,7 +13,7 @@ from .damage import damaged_record, damaged_tensors
 from .errors import CheckpointError
 from .folders import is_index, shards, weights_file
 from .plain_classes import PLAIN
-from .stand_ins import refused_class, under
+from .stand_ins import is_a_call, refused_class, under
 
 # More foreign classes than any known checkpoint holds (mmengine's run state has about ten).
 MAX_FOREIGN_CLASSES = 64
@@ -100,6 +100,8 @@ def _read_torch(file: Path, stand_ins: bool, map_location: Any) -> Any:
             name, kind = refused_class(error)
             if name is None or issubclass(made.get(name, object), kind):
                 raise CheckpointError(_complaint(file, error)) from error
+            if is_a_call(name):
+                raise CheckpointError(_told_call(file, name)) from error
             if not stand_ins:
                 raise CheckpointError(
                     f'{file} holds a {name}, which no state of a run does. A run goes on from '
@@ -133,12 +135,16 @@ def _complaint(file: Path, error: Exception) -> str:
     """Why a file cannot be read, less torch's advice to read it with ``weights_only=False``."""
     blocked = re.search(r'GLOBAL (\S+) whose module', str(error))
     if blocked:
-        return (f'{file} cannot be read safely: to unpickle it is to call {blocked[1]}, which was '
-                'not done. Take the weights from elsewhere, or saved as a `state_dict` alone.')
+        return _told_call(file, blocked[1])
     start = _start(file)
     return (f'{file} ({file.stat().st_size} bytes, the first are {start[:32]}) is no checkpoint of '
             f'PyTorch or safetensors, or a truncated or damaged one ({type(error).__name__}).'
             f'{_likely_cause(file, start)}')
+
+
+def _told_call(file: Path, name: str) -> str:
+    return (f'{file} cannot be read safely: to unpickle it is to call {name}, which was not done. '
+            'Take the weights from elsewhere, or saved as a `state_dict` alone.')
 
 
 def _start(file: Path) -> bytes:

@@ -1,9 +1,17 @@
 """Inert classes in place of the foreign ones that a checkpoint names."""
 
 import re
+import sys
+from _compat_pickle import IMPORT_MAPPING
 from collections import OrderedDict
 from pickle import UnpicklingError
 from typing import Any, Optional
+
+# Modules of Python's own library whose classes hold data, as the arguments of a run do.
+DATA_MODULES = ('argparse', 'collections', 'copyreg', 'datetime', 'decimal', 'enum', 'fractions',
+                'functools', 'pathlib', 'types', 'uuid')
+# Of the builtins; mmengine's history of a run names others, such as getattr.
+CALLS = ('eval', 'exec', 'compile', 'open', 'input', 'breakpoint', '__import__')
 
 
 class Inert:
@@ -39,6 +47,15 @@ def refused_class(error: UnpicklingError) -> tuple[Optional[str], type]:
         return unknown[1], Inert
     filled = re.search(r"Can only SETITEMS? .* but got <class '([\w.]+)'>", str(error))
     return (filled[1] if filled else None), InertMapping
+
+
+def is_a_call(name: str) -> bool:
+    """Whether a file that names this wants something done, not held: ``subprocess.check_call``."""
+    module, _, attribute = name.rpartition('.')
+    module = IMPORT_MAPPING.get(module, module).partition('.')[0]  # as Python 2 has called it
+    if module in ('', 'builtins'):
+        return attribute in CALLS
+    return module in sys.stdlib_module_names and module not in DATA_MODULES
 
 
 def under(name: str, what: Any) -> Any:

@@ -84,14 +84,15 @@ def test_read_checkpoint__without_stand_ins_a_runs_state_is_itself(tmp_path, zip
 
 
 @pytest.mark.parametrize('place', ['meta', 'optimizer', 'message_hub'])
-@pytest.mark.parametrize('foreign, name', [
-    (argparse.Namespace(lr=1.), 'argparse.Namespace'), (Settings(lr=1.), r'[\w.]+\.Settings'),
-    (Harm(open, 'mark', 'w'), r'_?io\.open')])
+@pytest.mark.parametrize('foreign, told', [
+    (argparse.Namespace(lr=1.), 'holds a argparse.Namespace, which no state of a'),
+    (Settings(lr=1.), r'holds a [\w.]+\.Settings, which no state of a'),
+    (Harm(open, 'mark', 'w'), r'cannot be read safely: to unpickle it is to call _?io\.open')])
 def test_read_checkpoint__without_stand_ins_other_classes_are_refused(
-        tmp_path, monkeypatch, place, foreign, name):
+        tmp_path, monkeypatch, place, foreign, told):
     monkeypatch.chdir(tmp_path)
     torch.save({**run_state(), place: dict(foreign=foreign)}, tmp_path / 'epoch_1.pth')
-    with pytest.raises(CheckpointError, match=f'epoch_1.pth holds a {name}, which no state of a'):
+    with pytest.raises(CheckpointError, match=f'epoch_1.pth {told}'):
         read_checkpoint(str(tmp_path / 'epoch_1.pth'), stand_ins=False)
     assert not (tmp_path / 'mark').exists()
 
