@@ -15,6 +15,7 @@ from mmpretrain.registry import MODELS
 from mimco_mm.checkpoints import CheckpointError, describe, load_backbone
 
 from .. import tiny
+from ..tools import modules
 
 transformers = pytest.importorskip('transformers')
 ROOT = Path(__file__).parents[2]
@@ -178,9 +179,9 @@ def test_export__of_a_folder(tmp_path):
                                                                     tmp_path / 'hub'))
     assert all(torch.equal(found[key], expected[key]) for key in expected)
     saved(tmp_path / 'v2', 'Swinv2Model', **SWIN_SIZE)
-    done = run(tool, tmp_path / 'v2', tmp_path / 'v2.pth', '--to', 'mmpretrain')
-    assert done.returncode == 1 and 'Traceback' not in done.stderr
-    assert 'v2: This is a Swin V2' in done.stderr.strip().splitlines()[-1]
+    said = modules.refusal('convert/export_backbone.py', tmp_path / 'v2', tmp_path / 'v2.pth',
+                           '--to', 'mmpretrain')
+    assert 'v2: This is a Swin V2' in said.splitlines()[-1]
 
 
 def test_train__with_a_folder_as_the_teacher(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from tests import tiny
 
-from .support import checkout, run, write_jpegs
+from .support import checkout, run
 
 TWO = 'tools/dist_train.sh tiny.py 2'
 
@@ -58,11 +58,3 @@ def test_two_machines__that_do_not_meet(folder):
                    NNODES='2', NODE_RANK='1', MASTER_ADDR='127.0.0.1', PORT='1',
                    MEETING_TIMEOUT='2')
     assert 'Waiting for 2 machines to meet at 127.0.0.1:1, 2 s at most' in text
-
-
-def test_knn__too_few_images_are_told_before_features_are_extracted(folder):
-    write_jpegs(folder / 'data' / 'train', 4, side=32)
-    write_jpegs(folder / 'data' / 'val', 2, side=32)
-    text = refused('python tools/transfers/knn.py configs/benchmarks/knn/swin-t.py teacher.pth '
-                   '--data-root data', folder, '`ks` has 200, and the bank has 4 images')
-    assert 'features' not in text

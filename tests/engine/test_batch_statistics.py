@@ -1,7 +1,5 @@
 """A batch of one image: trains where it can, and is refused by name where a batch norm cannot."""
 
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +12,6 @@ from mimco_mm.engine.batch_statistics import guard_batch_norms
 from mimco_mm.models.utils import EqualSyncBatchNorm, convert_sync_batchnorm
 from tests import tiny
 
-ROOT = Path(__file__).parents[2]
 PATCHES_ALONE = {'model.image_neck': None, 'model.image_head': None}
 
 
@@ -39,16 +36,6 @@ def test_batch_of_one__is_refused_by_norms_of_pooled_maps(tmp_path, name, norm):
     ('mimco_swin-t', PATCHES_ALONE), ('baselines/simmim_swin-t', {})])
 def test_batch_of_one__trains_where_norms_see_maps_or_are_none(tmp_path, name, overrides):
     assert tiny.train(one_image_a_batch(name, tmp_path, **overrides)).iter == 4
-
-
-def test_batch_of_one__as_a_user_meets_it(tmp_path):
-    file = tmp_path / 'one.py'
-    one_image_a_batch('mimco_swin-t', tmp_path).dump(str(file))
-    done = subprocess.run([sys.executable, ROOT / 'tools' / 'train.py', file], text=True,
-                          capture_output=True, cwd=tmp_path)
-    assert done.returncode == 1
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith('error: ') and '--batch-size 2 or more (`train_dataloader.' in last
 
 
 @pytest.mark.parametrize('norm, shape, refused', [

@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 
 from tests import tiny
-from tests.attacks import databases, shards
+from tests.attacks import shards
 from tests.attacks.jpegs import photograph, saved, sized
 from tests.tools.modules import TOOLS
 
@@ -55,15 +55,3 @@ def test_shards_of_a_stranger__are_indexed_and_trained_on(config, tmp_path):
         f'epoch 1: tar://{folder}/giant.jpg: 60000 x 60000 px by its header, and no image of more '
         'than 178956970 px is read; to shrink it: docs/data.md#large-images\n')
     assert '1 of 7 images could not be read in epoch 1' in trained.stdout
-
-
-def test_database_that_is_cut__ends_a_run_with_a_message_alone(config, tmp_path):
-    folder = tmp_path / 'database'
-    folder.mkdir()
-    databases.whole(folder)
-    os.truncate(folder / 'data.mdb', 50000)
-    result = run('train.py', config, '--work-dir', tmp_path / 'run', '--data', f'lmdb://{folder}',
-                 cwd=tmp_path)
-    assert result.returncode == 1 and 'Traceback' not in result.stdout
-    assert '50000 of 135168 bytes are there' in result.stdout.splitlines()[-1]
-    assert f'pack_images.py IMAGES {folder} --format lmdb' in result.stdout.splitlines()[-1]

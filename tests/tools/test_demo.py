@@ -53,8 +53,3 @@ def test_demo__trains_judges_draws_and_does_nothing_twice(data, tmp_path):
     next(data.rglob('*.png')).unlink()
     other = demo(*options)
     assert other.returncode == 1 and 'images.files was 192, now is 191' in other.stdout
-
-
-def test_demo__data_root_without_both_parts_is_an_error(tmp_path):
-    result = demo('--data-root', str(tmp_path))
-    assert result.returncode == 1 and f'there is no {tmp_path / "train"}' in result.stdout

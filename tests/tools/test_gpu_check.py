@@ -56,12 +56,3 @@ def test_rehearsal__prints_each_row_and_then_the_table(rehearsal):
     rows = [row for part in found['parts'] for row in part['rows']]
     assert len(lines.splitlines()) >= len(rows) and table.count('\n| ') == len(rows)
     assert 'cpu: a rehearsal' in lines and f'{len(rows)} ' not in table.splitlines()[0]
-
-
-@pytest.mark.parametrize('args, told', [
-    (('--parts', '1,9', '--device', 'cpu'), 'expected numbers from 1 to 8'),
-    (('--device', 'tpu'), 'invalid choice'),
-])
-def test_usage__a_wrong_line_is_refused(args, told):
-    done = gpu_check(*args)
-    assert done.returncode == 1 and told in done.stderr and 'Traceback' not in done.stderr

@@ -17,14 +17,15 @@ from mimco_mm.datasets import load_ground_truth, load_revisited
 from mimco_mm.evaluation import extract_global_features
 from mimco_mm.transfers.retrieval import table, without_nan
 from tests.reference import retrieval as reference
-from tests.tools.modules import load_tool
+from tests.tools.modules import call, load_tool, refusal
 
 ROOT = Path(__file__).parents[2]
 TOOLS, CONFIGS = ROOT / 'tools' / 'transfers', ROOT / 'configs' / 'benchmarks' / 'retrieval'
+MAKE = 'transfers/make_retrieval_set.py'
 ARCH = dict(embed_dims=8, depths=[1, 2], num_heads=[1, 2])
 
 
-def call(*command: object) -> subprocess.CompletedProcess:
+def start(*command: object) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, *map(str, command)], text=True, timeout=300,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
@@ -42,10 +43,6 @@ def photographs(folder: Path, count: int = 8) -> Path:
     return folder
 
 
-def make(folder: Path, out: Path, *options: object) -> subprocess.CompletedProcess:
-    return call(TOOLS / 'make_retrieval_set.py', folder, out, *options)
-
-
 def files(folder: Path) -> dict:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob('*'))
             if path.is_file()}
@@ -57,10 +54,9 @@ def small(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp('small')
     photographs(root / 'photographs')
     for name, seed in (('roxford5k', 0), ('rparis6k', 1)):
-        made = make(root / 'photographs', root / 'data', '--name', name, '--queries', 3, '--views',
-                    2, '--side', 96, '--seed', seed)
-        assert made.returncode == 0, made.stdout
-        assert '3 queries, 20 database images' in made.stdout  # 3 x (2 + 2 + 1) + 5 distractors
+        made = call(MAKE, root / 'photographs', root / 'data', '--name', name, '--queries', 3,
+                    '--views', 2, '--side', 96, '--seed', seed)
+        assert '3 queries, 20 database images' in made  # 3 x (2 + 2 + 1) + 5 distractors
     for name in ('dino', 'ibot'):
         cfg = Config.fromfile(CONFIGS / f'swin-t_{name}.py')
         cfg.model.backbone.update(arch=ARCH, out_indices=(1, ))
@@ -85,8 +81,8 @@ def tool():
 
 def test_retrieval__scores_are_those_of_features_and_plain_loops(small, tmp_path):
     out = tmp_path / 'new' / 'results.json'
-    result = call(TOOLS / 'retrieval.py', small / 'dino.py', small / 'swin.pth', '--data-root',
-                  small / 'data', '--out', out, '--cfg-options', 'crop_queries=True')
+    result = start(TOOLS / 'retrieval.py', small / 'dino.py', small / 'swin.pth', '--data-root',
+                   small / 'data', '--out', out, '--cfg-options', 'crop_queries=True')
     assert result.returncode == 0, result.stdout[-3000:]
     written = json.loads(out.read_text())
     assert written['results'].keys() == {'roxford5k', 'rparis6k'}
@@ -121,9 +117,9 @@ def test_retrieval__scores_are_those_of_features_and_plain_loops(small, tmp_path
 def test_retrieval__two_processes_write_what_one_writes(small, tool, monkeypatch, tmp_path):
     main(tool, monkeypatch, small / 'ibot.py', small / 'swin.pth', '--data-root', small / 'data',
          '--sets', 'roxford5k', '--out', tmp_path / '1.json')
-    double = call('-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2',
-                  TOOLS / 'retrieval.py', small / 'ibot.py', small / 'swin.pth', '--data-root',
-                  small / 'data', '--sets', 'roxford5k', '--out', tmp_path / '2.json')
+    double = start('-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2',
+                   TOOLS / 'retrieval.py', small / 'ibot.py', small / 'swin.pth', '--data-root',
+                   small / 'data', '--sets', 'roxford5k', '--out', tmp_path / '2.json')
     assert double.returncode == 0, double.stdout[-3000:]
     one, two = (json.loads((tmp_path / f'{n}.json').read_text()) for n in (1, 2))
     assert one['results'] == two['results'] and set(one['results']) == {'roxford5k'}
@@ -213,8 +209,7 @@ def test_config__has_the_protocols_sizes(name, oxford):
 def test_make__is_the_same_for_the_same_seed_alone(small, tmp_path):
     options = ('--queries', 3, '--views', 2, '--side', 96)
     for out, seed in (('again', 0), ('other', 1)):
-        assert make(small / 'photographs', tmp_path / out, *options, '--seed',
-                    seed).returncode == 0
+        call(MAKE, small / 'photographs', tmp_path / out, *options, '--seed', seed)
     first = files(small / 'data' / 'roxford5k')
     assert first == files(tmp_path / 'again' / 'roxford5k') != files(tmp_path / 'other/roxford5k')
 
@@ -243,15 +238,14 @@ def test_make__has_the_format_of_the_benchmark(small):
         Plain(file).load()
 
 
-def test_make__bad_input_is_explained(small, tmp_path):
-    few = make(small / 'photographs', tmp_path, '--queries', 8)
-    assert few.returncode == 1 and '8 queries need more than 8 photographs, and' in few.stdout
-    again = make(small / 'photographs', small / 'data', '--queries', 3)
-    assert again.returncode == 1 and 'roxford5k is there already; remove it' in again.stdout
-    wrong = make(small / 'photographs', tmp_path, '--views', 0)
-    assert wrong.returncode == 1 and '--views: expected a number from 1 up, got 0' in wrong.stdout
+def test_make__bad_input_is_explained(small, tmp_path, capsys):
+    again = refusal(MAKE, small / 'photographs', small / 'data', '--queries', 3)
+    assert 'roxford5k is there already; remove it' in again
+    with pytest.raises(SystemExit, match='1'):
+        call(MAKE, small / 'photographs', tmp_path, '--views', 0)
+    assert '--views: expected a number from 1 up, got 0' in capsys.readouterr().err
     (tmp_path / 'broken').mkdir()
     for index in range(2):
         (tmp_path / 'broken' / f'{index}.jpg').write_bytes(b'no image')
-    broken = make(tmp_path / 'broken', tmp_path / 'out', '--queries', 1)
-    assert broken.returncode == 1 and '.jpg cannot be read' in broken.stdout
+    assert '.jpg cannot be read' in refusal(MAKE, tmp_path / 'broken', tmp_path / 'out',
+                                            '--queries', 1)

@@ -68,16 +68,3 @@ def test_study__trains_judges_reports_and_does_nothing_twice(tmp_path, data):
 
     other = study(tmp_path, data.parent)
     assert other.returncode == 1 and 'data_root was ' in other.stdout
-
-
-def test_study__unknown_rows_are_refused(tmp_path, data):
-    result = study(tmp_path, data, '--rows', 'mae')
-    assert result.returncode == 1 and 'expects some of scratch, moby' in result.stdout
-    result = study(tmp_path, data, '--set', 'train=0')
-    assert result.returncode == 1 and 'a number from 1 up, FIELD one of train' in result.stdout
-
-
-def test_study__without_images_says_how_to_get_them(tmp_path):
-    result = study(tmp_path, tmp_path / 'nothing')
-    assert result.returncode == 1
-    assert '--data,' in result.stdout and '--download' in result.stdout

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from mmengine.config import Config
@@ -12,23 +11,13 @@ from mimco_mm.launching import build_runner
 
 from .modules import TOOLS, load_tool, refusal
 
-TRAIN = TOOLS / 'train.py'
 
-
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, str(TRAIN), *arguments], cwd=cwd, capture_output=True,
-                          text=True, timeout=300)
-
-
-@pytest.mark.parametrize('arguments, message', [
-    (['nothing.py'], 'error: There is no config file nothing.py (looked in '),
-    (['--amp', 'mimco_swin-t'], "error: argument --amp: invalid choice: 'mimco_swin-t'"),
-])
-def test_errors__are_one_message_without_traceback(arguments, message, tmp_path):
-    result = run(*arguments, cwd=tmp_path)
+def test_errors__are_one_message_without_traceback(tmp_path):
+    result = subprocess.run([sys.executable, str(TOOLS / 'train.py'), 'nothing.py'], cwd=tmp_path,
+                            capture_output=True, text=True, timeout=300)
     assert (result.returncode, result.stdout) == (1, '')
     last = result.stderr.strip().splitlines()[-1]
-    assert last.startswith(message), result.stderr
+    assert last.startswith('error: There is no config file nothing.py (looked in '), result.stderr
     assert 'Traceback' not in result.stderr
 
 
