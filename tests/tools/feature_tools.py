@@ -1,7 +1,5 @@
 """What the tests of the tools of features share: checkpoints, and what they hold."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +8,6 @@ from mmpretrain.registry import MODELS
 
 from tests.transfers import classifiers as small
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'figures'
 MEAN, STD = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
 
 
@@ -35,14 +32,3 @@ def map_of(built: torch.nn.Module, pixels: np.ndarray) -> torch.Tensor:
     image = torch.tensor((pixels - MEAN) / STD).float().permute(2, 0, 1)[None]
     with torch.no_grad():
         return built(image)[-1][0]
-
-
-def imports_of_help(name: str) -> tuple[str, str]:
-    """The help of a tool run from elsewhere, and the heavy modules that it took."""
-    code = (f"import runpy, sys\nsys.argv = ['{name}.py', '--help']\n"
-            f"try:\n    runpy.run_path(r'{TOOLS / f'{name}.py'}', run_name='__main__')\n"
-            "finally:\n    print([m for m in ('torch', 'mmpretrain', 'sklearn') if m in "
-            "sys.modules], file=sys.stderr)")
-    done = subprocess.run([sys.executable, '-c', code], cwd='/', text=True, capture_output=True,
-                          timeout=120)
-    return done.stdout, done.stderr.strip().splitlines()[-1]

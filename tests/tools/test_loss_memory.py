@@ -1,14 +1,8 @@
 """The table of the loss's memory and time, from the command line."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from tests.tools.modules import load_tool
-
-TOOL = Path(__file__).parents[2] / 'tools' / 'speed' / 'loss_memory.py'
 
 
 @pytest.fixture
@@ -31,15 +25,6 @@ def test_table__has_a_line_a_number_of_queries(tool, capsys):
         assert 3.9 * logits < float(plain) < 5 * logits  # printed to 0.1 MiB
         assert float(ratio) == pytest.approx(float(chunked) / float(plain), abs=0.03)
         assert float(ratio) < 0.25 and float(loss) < 1e-5 and float(gradient) < 1e-5
-
-
-def test_help__is_there_before_anything_heavy():
-    code = (f"import runpy, sys\nsys.argv = ['loss_memory.py', '--help']\n"
-            f"try:\n    runpy.run_path(r'{TOOL}', run_name='__main__')\n"
-            "finally:\n    print('torch' in sys.modules, file=sys.stderr)")
-    done = subprocess.run([sys.executable, '-c', code], cwd='/', text=True, capture_output=True,
-                          timeout=120)
-    assert '--queries N' in done.stdout and done.stderr.strip().endswith('False')
 
 
 def test_numbers__below_one_are_refused(tool, capsys):

@@ -1,6 +1,7 @@
 """The command-line tools: each explains itself, and the launchers pass everything on."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,9 @@ LIBRARIES = {'common.sh', 'command_line.py', 'arguments.py', 'moved.py'}
 SCRIPTS = sorted(p for p in TOOLS.glob('*.sh') if p.name not in LIBRARIES)
 PROGRAMS = sorted(p for p in TOOLS.rglob('*.py') if p.name not in LIBRARIES)
 FORWARDERS = sorted((TOOLS / 'analysis').glob('*.py'))  # of old names
+
+TITLED = ('[TITLE=]CHECKPOINT', '--heads TITLE=N')
+HELP = dict(tsne=TITLED, patterns=TITLED, neighbours=TITLED, loss_memory=('--queries N', ))
 
 STUB = '''#!/bin/bash
 [[ "$1" == -c ]] && exec {python} "$@"
@@ -30,12 +34,16 @@ def test_shell_syntax(script):
 
 
 @pytest.mark.parametrize('tool', [*SCRIPTS, *PROGRAMS], ids=name)
-def test_help(tool, tmp_path):
-    command = ['bash', str(tool)] if tool.suffix == '.sh' else [sys.executable, str(tool)]
-    result = subprocess.run([*command, '--help'], cwd=tmp_path, capture_output=True, text=True,
-                            timeout=120)
+def test_help__is_there_before_anything_heavy(tool, tmp_path):
+    command = ['bash'] if tool.suffix == '.sh' else [sys.executable, '-X', 'importtime']
+    result = subprocess.run([*command, str(tool), '--help'], cwd=tmp_path, capture_output=True,
+                            text=True, timeout=120)
     assert result.returncode == 0, result.stderr
     assert 'usage: ' in result.stdout.lower()
+    assert all(text in result.stdout for text in HELP.get(tool.stem, ()))
+    imported = re.findall(r'\| +(\w+)$', result.stderr, re.M)
+    assert ('argparse' in imported) == (tool.suffix == '.py')
+    assert not {'torch', 'mmpretrain', 'sklearn'} & set(imported)
 
 
 @pytest.mark.parametrize('tool', [p for p in PROGRAMS if p not in FORWARDERS], ids=name)

@@ -133,10 +133,3 @@ def test_tsne__missing_checkpoint_is_named(made, tsne):
     _, arguments = made
     with pytest.raises(SystemExit, match='error: Other: .*No such checkpoint file'):
         tsne.main(['Other=nothing.pth', *arguments])
-
-
-@pytest.mark.parametrize('name', ['tsne', 'patterns', 'neighbours'])
-def test_help__is_there_before_anything_heavy(name):
-    text, heavy = feature_tools.imports_of_help(name)
-    assert '[TITLE=]CHECKPOINT' in text and '--heads TITLE=N' in text
-    assert heavy == '[]'
