@@ -3,8 +3,6 @@
 import hashlib
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Optional
 
@@ -15,10 +13,10 @@ from mmpretrain.registry import MODELS
 from mimco_mm.checkpoints import CheckpointError, describe, load_backbone
 
 from .. import tiny
+from ..doors.support import ROOT, run
 from ..tools import modules
 
 transformers = pytest.importorskip('transformers')
-ROOT = Path(__file__).parents[2]
 VIT = dict(
     type='VisionTransformer', img_size=56, patch_size=14, out_type='featmap',
     layer_scale_init_value=0.1,
@@ -166,21 +164,16 @@ def test_load_backbone__other_networks_are_called_by_their_names(tmp_path, name)
 # As users type it
 
 
-def run(*command) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, *map(str, command)], text=True, capture_output=True)
-
-
 def test_export__of_a_folder(tmp_path):
     saved(tmp_path / 'hub', 'Dinov2Model', dict(max_shard_size='50KB'), **SIZE)
-    tool = ROOT / 'tools/convert/export_backbone.py'
-    done = run(tool, tmp_path / 'hub', tmp_path / 'out.pth', '--to', 'mmpretrain')
-    assert done.returncode == 0 and 'transformers DINOv2' in done.stdout, done.stderr
+    tool = 'convert/export_backbone.py'
+    said = modules.call(tool, tmp_path / 'hub', tmp_path / 'out.pth', '--to', 'mmpretrain')
+    assert 'transformers DINOv2' in said
     found, expected = (load(path, VIT)[0].state_dict() for path in (tmp_path / 'out.pth',
                                                                     tmp_path / 'hub'))
     assert all(torch.equal(found[key], expected[key]) for key in expected)
     saved(tmp_path / 'v2', 'Swinv2Model', **SWIN_SIZE)
-    said = modules.refusal('convert/export_backbone.py', tmp_path / 'v2', tmp_path / 'v2.pth',
-                           '--to', 'mmpretrain')
+    said = modules.refusal(tool, tmp_path / 'v2', tmp_path / 'v2.pth', '--to', 'mmpretrain')
     assert 'v2: This is a Swin V2' in said.splitlines()[-1]
 
 
@@ -190,8 +183,8 @@ def test_train__with_a_folder_as_the_teacher(tmp_path):
                       epochs=2, **{'model.target_generator.checkpoint':
                                    str(tmp_path / 'my teacher')})
     cfg.dump(str(tmp_path / 'run.py'))
-    done = run(ROOT / 'tools/train.py', tmp_path / 'run.py')
-    assert done.returncode == 0, done.stderr
+    done = run(f'python {ROOT}/tools/train.py run.py', tmp_path)
+    assert done.code == 0, done.text
     assert re.search(r'my teacher \(sha256 \w+; bare backbone, transformers Swin\): 37 tensors '
-                     r'matched', done.stdout + done.stderr)
+                     r'matched', done.text)
     assert (tmp_path / 'run' / 'epoch_2.pth').is_file()

@@ -305,23 +305,17 @@ REFUSED = [
     (write_swin, 'official-deit', 'out.pth', 'official-deit has no Swin'),
     (write_swin, 'mmpretrain', 'out.safetensors', 'ends in .pth'),
 ]
-EACH_REFUSED = pytest.mark.parametrize('write, library, name, message', REFUSED)
 
 
-@EACH_REFUSED
-def test_refusal__leaves_nothing_behind(tmp_path, refusal, write, library, name, message):
-    checkpoint = write(tmp_path / 'source.pth')
-    heads = ['--heads', 4] if write is write_layer_scale else []
-    before = tree(tmp_path)
-    text = refusal(checkpoint, tmp_path / name, '--to', library, *heads)
-    assert re.search(message, text), text
-    assert tree(tmp_path) == before
-
-
-@pytest.mark.parametrize('write, library, name', [case[:3] for case in REFUSED])
-def test_refusal__of_an_overwriting_leaves_what_was_there(tmp_path, refusal, write, library, name):
+@pytest.mark.parametrize('write, library, name, message', REFUSED)
+def test_refusal__leaves_what_was_there_and_nothing_else(tmp_path, refusal, write, library, name,
+                                                         message):
     checkpoint, out = write(tmp_path / 'source.pth'), tmp_path / name
     heads = ['--heads', 4] if write is write_layer_scale else []
+    before = tree(tmp_path)
+    text = refusal(checkpoint, out, '--to', library, *heads)
+    assert re.search(message, text), text
+    assert tree(tmp_path) == before
     if out.suffix:
         out.write_text('mine')
     else:

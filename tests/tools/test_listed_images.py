@@ -1,4 +1,4 @@
-"""The tools, as a user starts them, on a folder with more in it than images."""
+"""The tools on folders and tars with more in them than images."""
 
 import io
 import os
@@ -10,6 +10,8 @@ from PIL import Image
 
 from mimco_mm.datasets import list_images
 from tests import tiny
+from tests.attacks import shards
+from tests.attacks.jpegs import photograph, saved, sized
 from tests.doors.support import ROOT, run
 from tests.tools.modules import call, refusal
 
@@ -86,3 +88,30 @@ def test_indexing__links_count_and_what_is_left_out_is_said(tmp_path):
         'dangling links: 1, hidden: 1')
     for name in ('x/a.webp', 'y/b.webp', 'y/c.webp'):
         assert fileio.get(f'tar://{tmp_path}/{name}') == b'content'
+
+
+def test_shards_of_a_stranger__are_indexed_and_trained_on(tmp_path):
+    """Nothing of this machine is read, no giant image decoded, and what is left out is said."""
+    cfg = tiny.config('mimco_swin-t', tmp_path / 'run', tmp_path, epochs=1, **{
+        'model.target_generator.checkpoint': str(tiny.write_teacher(tmp_path / 'teacher.pth')),
+        'train_dataloader.num_workers': 1})
+    cfg.dump(str(tmp_path / 'small.py'))
+    folder = tmp_path / 'shards'
+    folder.mkdir()
+    (tmp_path / 'private.jpg').write_bytes(saved(photograph()))
+    shards.write_tar(folder / 'a.tar', {
+        **{f'{n}.jpg': saved(photograph()) for n in range(5)},
+        'giant.jpg': sized(60000, 60000),
+        '../private.jpg': saved(photograph()),
+        'private.jpg': saved(photograph()), 'private.cls': os.fsencode(tmp_path)})
+    assert call('convert/index_shards.py', folder).splitlines()[-1].endswith(
+        '7 images in 1 shards; ignored: classes (.cls) that are no name of a folder: 1, '
+        'names that lead out of the folder: 1')
+
+    trained = run(f'python {ROOT}/tools/train.py small.py --data "tar://{folder}" --batch-size 7',
+                  tmp_path)
+    assert trained.code == 0, trained.text
+    assert (tmp_path / 'run' / 'broken_images.txt').read_text() == (
+        f'epoch 1: tar://{folder}/giant.jpg: 60000 x 60000 px by its header, and no image of more '
+        'than 178956970 px is read; to shrink it: docs/data.md#large-images\n')
+    assert '1 of 7 images could not be read in epoch 1' in trained.text

@@ -1,8 +1,6 @@
 """The commands that draw what runs do and reach: preview, curves and Figure 2."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,8 +13,6 @@ from mimco_mm.figures.preview import in_words, mean_similarity
 from tests import tiny
 from tests.tables import suites
 from tests.tools.modules import load_tool
-
-TOOLS = Path(__file__).parents[2] / 'tools' / 'figures'
 
 
 def main(name: str, *arguments: object) -> None:
@@ -78,15 +74,15 @@ def test_run__is_previewed_and_its_curves_drawn(make, tmp_path, capsys):
     assert 'holds no whole model' in said
 
 
-def test_pictures__land_under_work_dirs(make, tmp_path, monkeypatch, capfd):
+def test_pictures__land_under_work_dirs(make, tmp_path, monkeypatch, capsys):
     """From a folder of the user's own, which gets nothing else."""
     _, file = make('teachers/moby_swin-t')
     folder = tmp_path / 'elsewhere'
     folder.mkdir()
     monkeypatch.chdir(folder)
     main('preview', file, '--count', 2)
-    subprocess.run([sys.executable, TOOLS / 'efficiency.py'], check=True, timeout=300)
-    said = capfd.readouterr().out
+    main('efficiency')
+    said = capsys.readouterr().out
     for name in ('preview', 'efficiency'):
         assert f'The picture is work_dirs/figures/{name}.png\n' in said
         assert (folder / 'work_dirs' / 'figures' / f'{name}.png').is_file()
@@ -129,18 +125,16 @@ def test_curves__wrong_use_is_explained(tmp_path, capsys):
     assert 'from 1 up, got 0' in error(capsys, 'curves', tmp_path, '--smooth', 0)
 
 
-def test_curves__damaged_lines_are_left_out_and_counted(tmp_path):
-    """As a user types it."""
+def test_curves__damaged_lines_are_left_out_and_counted(tmp_path, capsys):
     file = tmp_path / 'run' / '2026' / 'vis_data' / 'scalars.json'
     file.parent.mkdir(parents=True)
     file.write_text('{"loss": 1.0, "epoch": 1, "step": 1}\n{"loss": 0.9, "ep\n' + '\0\n' * 4
                     + '{"loss": 0.5, "epoch": 1, "step": 3}\n')
-    done = subprocess.run([sys.executable, TOOLS / 'curves.py', tmp_path / 'run'], text=True,
-                          capture_output=True)
-    assert done.returncode == 0, done.stderr
-    assert 'run: 2 logged steps, 1 to 3' in done.stdout
-    assert '5 damaged lines of the log are left out' in done.stderr
-    assert f'{file}, line 2; {file}, line 3; {file}, line 4 and 2 more' in done.stderr
+    main('curves', tmp_path / 'run')
+    out, err = capsys.readouterr()
+    assert 'run: 2 logged steps, 1 to 3' in out
+    assert '5 damaged lines of the log are left out' in err
+    assert f'{file}, line 2; {file}, line 3; {file}, line 4 and 2 more' in err
     assert (tmp_path / 'run' / 'curves.png').is_file()
 
 

@@ -10,22 +10,20 @@ import pytest
 from mimco_mm.study.finetuning import table
 from tests import tiny
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'study_finetuning.py'
-
-
-def run(data: Path, out: Path, *options: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, str(TOOL), '--data', str(data), '--out', str(out), '--train', '40',
-         '--held-out', '8', *options], text=True, timeout=500,
-        env=dict(os.environ, OMP_NUM_THREADS='1'), stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT)
+from .modules import TOOLS, refusal
 
 
 def test_finetuning__is_judged_by_training_images_that_nothing_trains_on(tmp_path):
     data = tiny.write_stripes(tmp_path / 'data', 52, 4)
     for image in (data / 'test').rglob('*.png'):
         image.write_bytes(b'no image')  # of the test no pixel is read
-    ended = run(data, tmp_path / 'out', '--epochs', '1', '--lengths', '2', '1', '--seeds', '3')
+    options = ['--data', str(data), '--out', str(tmp_path / 'out'), '--train', '40', '--held-out',
+               '8']
+    ended = subprocess.run(
+        [sys.executable, str(TOOLS / 'study_finetuning.py'), *options, '--epochs', '1',
+         '--lengths', '2', '1', '--seeds', '3'], text=True, timeout=500,
+        env=dict(os.environ, OMP_NUM_THREADS='1'), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT)
     assert ended.returncode == 0 and 'no image' not in ended.stdout, ended.stdout[-3000:]
     assert ended.stdout.count('accuracy/top1: ') == 4  # each run is judged once
     lines = [line.split(' | ') for line in ended.stdout.splitlines()[-2:]]
@@ -41,8 +39,8 @@ def test_finetuning__is_judged_by_training_images_that_nothing_trains_on(tmp_pat
         for name in ('lying', 'standing')
         for part, indices in (('train', range(40)), ('test', range(44, 52))) for index in indices}
     assert (tmp_path / 'out/2-epochs/vit_simmim_seed-3/finetune').is_dir()
-    refused = run(data, tmp_path / 'out', '--epochs', '2')
-    assert refused.returncode == 1 and 'epochs was 1, now is 2' in refused.stdout
+    said = refusal('study_finetuning.py', *options, '--epochs', 2)
+    assert 'epochs was 1, now is 2' in said
 
 
 def test_ranking__is_beyond_the_range_of_seeds_and_two_standard_errors():
