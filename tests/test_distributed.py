@@ -1,67 +1,41 @@
 """Two gloo processes on a CPU do what one process does with the same global batch."""
 
-import os
-import socket
 from pathlib import Path
 
 import pytest
 import torch
-import torch.multiprocessing as mp
-from mmengine.dist import all_reduce
-from mmengine.hooks import Hook
-from mmpretrain.registry import HOOKS, RUNNERS
 
-from mimco_mm.evaluation import leave_processes
 from tests import tiny
+from tests.two_ranks import losses_of, on_two_ranks
 
 GLOBAL_BATCH, EPOCHS = 8, 3
+NAMES = ('mimco_swin-t', 'teachers/moby_swin-t')
 
 
-@HOOKS.register_module(force=True)
-class RecordLosses(Hook):
-    """Keeps every step's losses, as the mean over ranks."""
-
-    def __init__(self):
-        self.losses = []
-
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-        losses = {}
-        for name, value in outputs.items():
-            value = value.detach().clone()
-            all_reduce(value, 'mean')
-            losses[name] = value.item()
-        self.losses.append(losses)
-
-
-def worker(rank: int, world_size: int, port: int, name: str, root: Path) -> None:
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world_size),
-                      MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
-    torch.set_num_threads(1)
-    cfg = tiny.config(name, root / f'run-{world_size}', root / 'images',
-                      batch_size=GLOBAL_BATCH // world_size, epochs=EPOCHS,
+def trained(name: str, root: Path, ranks: int) -> dict:
+    """Losses and state at the end of a run, of this process's rank."""
+    cfg = tiny.config(name, root / f'run-{ranks}' / name, root / 'images',
+                      batch_size=GLOBAL_BATCH // ranks, epochs=EPOCHS,
                       **{'model.backbone.drop_path_rate': 0.})  # its draws belong to a rank
     if 'mimco' in name:
         cfg.model.target_generator.checkpoint = str(root / 'teacher.pth')
-    cfg.launcher = 'none' if world_size == 1 else 'pytorch'
+    cfg.launcher = 'none' if ranks == 1 else 'pytorch'
     cfg.custom_hooks = [*cfg.custom_hooks, dict(type='RecordLosses')]
-    runner = RUNNERS.build(cfg)
-    runner.train()
+    runner = tiny.train(cfg)
     model = getattr(runner.model, 'module', runner.model)
-    losses = next(hook.losses for hook in runner.hooks if isinstance(hook, RecordLosses))
-    torch.save(dict(losses=losses, state=model.state_dict()), root / f'{world_size}-{rank}.pth')
-    leave_processes()
+    return dict(losses=losses_of(runner), state=model.state_dict())
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        return free.getsockname()[1]
+def all_trained(root: Path) -> dict:
+    return {name: trained(name, root, 2) for name in NAMES}
 
 
-def run(world_size: int, name: str, root: Path) -> list:
-    mp.spawn(worker, (world_size, free_port(), name, root), world_size)
-    return [torch.load(root / f'{world_size}-{rank}.pth', weights_only=True)
-            for rank in range(world_size)]
+@pytest.fixture(scope='module')
+def ranks(tmp_path_factory) -> tuple:
+    """A folder with images and a teacher, and what each of two ranks has at the end of its runs."""
+    root = tiny.write_images(tmp_path_factory.mktemp('ranks') / 'images', 2 * GLOBAL_BATCH).parent
+    tiny.write_teacher(root / 'teacher.pth')
+    return root, on_two_ranks(all_trained, root)
 
 
 def interleaved(keys: torch.Tensor) -> torch.Tensor:
@@ -74,11 +48,10 @@ def interleaved(keys: torch.Tensor) -> torch.Tensor:
     return torch.cat([batches[:, 0::2], batches[:, 1::2]], 1).flatten(0, 1)
 
 
-@pytest.mark.parametrize('name', ['mimco_swin-t', 'teachers/moby_swin-t'])
-def test_two_processes__equal_one(name, tmp_path):
-    tiny.write_images(tmp_path / 'images', 2 * GLOBAL_BATCH)
-    tiny.write_teacher(tmp_path / 'teacher.pth')
-    (single, ), (first, second) = run(1, name, tmp_path), run(2, name, tmp_path)
+@pytest.mark.parametrize('name', NAMES)
+def test_two_processes__equal_one(name, ranks):
+    root, both = ranks
+    single, (first, second) = trained(name, root, 1), [one[name] for one in both]
     assert len(single['losses']) == len(first['losses']) == 2 * EPOCHS
     for wanted, got in zip(single['losses'], first['losses']):
         assert wanted == pytest.approx(got, rel=2e-5)

@@ -55,8 +55,11 @@ def test_guard__refuses_what_torch_would(norm, shape, refused):
 
 @pytest.mark.parametrize('ranks', [1, 2])
 def test_guard__synchronised_norms_see_the_images_of_all_ranks(tmp_path, ranks):
-    # torch.multiprocessing needs a function that it can import
-    torch.multiprocessing.spawn(one_rank, (ranks, str(tmp_path / 'store')), nprocs=ranks)
+    arguments = ranks, str(tmp_path / 'store')
+    if ranks == 1:
+        one_rank(0, *arguments)
+    else:  # torch.multiprocessing needs a function that it can import
+        torch.multiprocessing.spawn(one_rank, arguments, nprocs=ranks)
 
 
 def one_rank(rank: int, ranks: int, store: str) -> None:

@@ -1,11 +1,9 @@
 """FSDP on two gloo processes: the run that DDP makes, with half the state on each rank."""
 
-import os
 from pathlib import Path
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 from mmengine.config import Config
 from mmengine.model import ExponentialMovingAverage
 from mmengine.optim import OptimWrapper
@@ -16,11 +14,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mimco_mm.checkpoints import read_checkpoint
 from mimco_mm.engine import sharding
-from mimco_mm.evaluation import leave_processes
 from mimco_mm.watch.stopping import TrainingStopped
 from tests import tiny
 from tests.leaves import leaves
-from tests.test_distributed import RecordLosses, free_port
+from tests.two_ranks import losses_of, on_two_ranks
 
 needs_fsdp = pytest.mark.skipif(sharding.fully_shard is None, reason='needs torch 2.6')
 # Work dir -> (config, fsdp, work dir whose first epoch it goes on from)
@@ -91,11 +88,7 @@ def spoil(module, inputs, output) -> None:
     output.register_hook(lambda gradient: gradient * float('nan'))
 
 
-def worker(rank: int, port: int, root: Path) -> None:
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2',
-                      MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
-    torch.set_num_threads(1)
-    Config.pretty_text = property(lambda cfg: f'{cfg._cfg_dict!r}\n')  # yapf takes its time
+def all_trained(root: Path) -> dict:
     ends = {}
     for run in (run for run in RUNS if sharding.fully_shard or 'fsdp' not in run):
         runner = RUNNERS.build(config(root, run))
@@ -103,15 +96,14 @@ def worker(rank: int, port: int, root: Path) -> None:
         runner.train()
         hub = runner.message_hub
         ends[run] = dict(
-            losses=next(h.losses for h in runner.hooks if isinstance(h, RecordLosses)),
+            losses=losses_of(runner),
             health={key: float(hub.get_scalar(key).current()) for key in hub.log_scalars
                     if 'health' in key or 'grad_norm' in key},
             bytes=state_bytes(runner), reduced=reduced,
             buffers={key: value.clone() for key, value in runner.model.named_buffers()})
     if sharding.fully_shard:
         ends['nan'] = nan_message(root)
-    torch.save(ends, root / f'{rank}.pth')
-    leave_processes()
+    return ends
 
 
 def nan_message(root: Path) -> str:
@@ -134,8 +126,7 @@ def ends(tmp_path_factory):
     for part in ('bank', 'queries'):
         for label in 'ab':
             tiny.write_images(root / 'labelled' / part / label, 5)
-    mp.spawn(worker, (free_port(), root), 2)
-    return root, [torch.load(root / f'{rank}.pth', weights_only=True) for rank in range(2)]
+    return root, on_two_ranks(all_trained, root)
 
 
 @needs_fsdp

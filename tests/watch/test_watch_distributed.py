@@ -1,21 +1,17 @@
 """Two gloo processes end together, whatever happens on one of them, and one of them says why."""
 
 import math
-import os
 from pathlib import Path
 
 import pytest
 import torch
-import torch.multiprocessing as mp
-from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmpretrain.registry import HOOKS, RUNNERS
 
-from mimco_mm.evaluation import leave_processes
 from mimco_mm.models import InfoNCELoss, MimCoDataPreprocessor
 from mimco_mm.watch.stopping import TrainingStopped
 from tests import tiny
-from tests.test_distributed import free_port
+from tests.two_ranks import on_two_ranks
 
 MISHAPS = ('input', 'loss', 'none')
 FORWARD = {cls: cls.forward for cls in (InfoNCELoss, MimCoDataPreprocessor)}
@@ -41,11 +37,7 @@ class Mishap(Hook):
             InfoNCELoss.forward = lambda *args: FORWARD[InfoNCELoss](*args) + math.nan
 
 
-def worker(rank: int, port: int, root: Path) -> None:
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2',
-                      MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
-    torch.set_num_threads(1)
-    Config.pretty_text = property(lambda cfg: f'{cfg._cfg_dict!r}\n')  # yapf takes its time
+def all_trained(root: Path) -> dict:
     ends = {}
     for kind in MISHAPS:
         cfg = tiny.config('mimco_swin-t', root / kind, root / 'images', batch_size=4, epochs=2,
@@ -66,8 +58,7 @@ def worker(rank: int, port: int, root: Path) -> None:
         logged = runner.message_hub.log_scalars
         scalars = {key: float(logged[key].current()) for key in logged if 'health' in key}
         ends[kind] = dict(message=message, iter=runner.iter, scalars=scalars)
-    torch.save(ends, root / f'{rank}.pth')
-    leave_processes()
+    return ends
 
 
 @pytest.fixture(scope='module')
@@ -75,8 +66,7 @@ def ends(tmp_path_factory):
     root = tmp_path_factory.mktemp('watch')
     tiny.write_images(root / 'images', 32)  # 4 iterations an epoch
     tiny.write_teacher(root / 'teacher.pth')
-    mp.spawn(worker, (free_port(), root), 2)
-    return root, [torch.load(root / f'{rank}.pth', weights_only=True) for rank in range(2)]
+    return root, on_two_ranks(all_trained, root)
 
 
 def test_nan_in_one_rank_s_input__stops_both_in_that_iteration(ends):
