@@ -3,7 +3,7 @@
 import importlib.util
 import io
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -34,8 +34,9 @@ def call(name: str, *arguments: object) -> str:
 
 
 def refusal(name: str, *arguments: object) -> str:
-    """The message with which a tool ends instead, exit code 1."""
-    with pytest.raises(SystemExit) as end:
+    """What a tool says as it gives up instead, exit code 1: of its arguments, or in its work."""
+    with redirect_stderr(io.StringIO()) as told, pytest.raises(SystemExit) as end:
         call(name, *arguments)
-    assert isinstance(end.value.code, str), f'exit code {end.value.code}'
-    return end.value.code
+    said = end.value.code if isinstance(end.value.code, str) else told.getvalue()
+    assert 'error: ' in said and (said is end.value.code or end.value.code == 1), end.value
+    return said

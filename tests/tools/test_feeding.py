@@ -6,10 +6,9 @@ import subprocess
 import sys
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from .modules import TOOLS, call, refusal
+from .modules import TOOLS, refusal
 
 
 def test_feeding__every_row_has_its_figures(tmp_path):
@@ -40,7 +39,5 @@ def test_feeding__folder_without_jpegs(tmp_path):
     assert said.startswith('error: ') and '.jpg' in said and str(tmp_path) in said
 
 
-def test_numbers__below_one_are_refused(tmp_path, capsys):
-    with pytest.raises(SystemExit):
-        call('speed/feeding.py', tmp_path, '--rounds', 0)
-    assert '--rounds from 1 up' in capsys.readouterr().err
+def test_numbers__below_one_are_refused(tmp_path):
+    assert '--rounds from 1 up' in refusal('speed/feeding.py', tmp_path, '--rounds', 0)

@@ -2,18 +2,12 @@
 
 import pytest
 
-from tests.tools.modules import load_tool
+from tests.tools.modules import call, refusal
 
 
-@pytest.fixture
-def tool():
-    return load_tool('speed/loss_memory.py')
-
-
-def test_table__has_a_line_a_number_of_queries(tool, capsys):
-    tool.main(['--queries', '300', '1000', '--keys', '512', '--dim', '16', '--repeats', '2',
-               '--device', 'cpu'])
-    printed = capsys.readouterr().out
+def test_table__has_a_line_a_number_of_queries():
+    printed = call('speed/loss_memory.py', '--queries', 300, 1000, '--keys', 512, '--dim', 16,
+                   '--repeats', 2, '--device', 'cpu')
     assert 'cpu, threads: ' in printed and 'K = 512, D = 16, 2 repeats' in printed
     titles, rule, *lines = [line for line in printed.splitlines() if line.startswith('|')]
     assert titles.count('|') == rule.count('|') == 10
@@ -27,7 +21,5 @@ def test_table__has_a_line_a_number_of_queries(tool, capsys):
         assert float(ratio) < 0.25 and float(loss) < 1e-5 and float(gradient) < 1e-5
 
 
-def test_numbers__below_one_are_refused(tool, capsys):
-    with pytest.raises(SystemExit):
-        tool.main(['--queries', '0'])
-    assert "expected a number from 1 up, got '0'" in capsys.readouterr().err
+def test_numbers__below_one_are_refused():
+    assert "expected a number from 1 up, got '0'" in refusal('speed/loss_memory.py', '--queries', 0)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 import numpy as np
 import pytest
@@ -12,14 +13,10 @@ from mimco_mm import figures
 from mimco_mm.figures import patterns_figure
 
 from . import feature_tools
-from .modules import load_tool
+from .modules import call, refusal
 
+TOOL = 'figures/patterns.py'
 COUNT = 12
-
-
-@pytest.fixture(scope='module')
-def patterns():
-    return load_tool('figures/patterns.py')
 
 
 @pytest.fixture
@@ -53,22 +50,21 @@ def search_by_loops(built, paths: list, query: str, x: int, y: int) -> list:
     return sorted(found, reverse=True)
 
 
-def test_patterns__land_under_work_dirs(made, patterns, monkeypatch, capsys):
+def test_patterns__land_under_work_dirs(made, monkeypatch):
     folder, arguments = made
     monkeypatch.chdir(folder)
     before = set(folder.iterdir())
-    patterns.main([*arguments[:-2], '--num-queries', '1'])  # without --out
+    printed = call(TOOL, *arguments[:-2], '--num-queries', '1')  # without --out
     assert set(folder.iterdir()) - before == {folder / 'work_dirs'}
-    assert 'The picture is work_dirs/figures/patterns.png' in capsys.readouterr().out
+    assert 'The picture is work_dirs/figures/patterns.png' in printed
     for name in ('patterns.png', 'patterns.json'):
         assert (folder / 'work_dirs' / 'figures' / name).is_file()
 
 
-def test_patterns__hits_equal_single_images(made, patterns, capsys):
+def test_patterns__hits_equal_single_images(made):
     folder, arguments = made
     (folder / 'data' / 'deep' / 'broken.jpg').write_bytes(b'no image')
-    patterns.main([*arguments, '--queries', 'deep/er/03.png:9,30', '00.png:31,0'])
-    printed = capsys.readouterr().out
+    printed = call(TOOL, *arguments, '--queries', 'deep/er/03.png:9,30', '00.png:31,0')
     written = json.loads((folder / 'new' / 'figure.json').read_text())
     paths = sorted(map(str, (folder / 'data').rglob('*.png')))
     assert list(written['broken']) == [str(folder / 'data' / 'deep' / 'broken.jpg')]
@@ -94,14 +90,14 @@ def test_patterns__hits_equal_single_images(made, patterns, capsys):
     assert Image.open(folder / 'new' / 'figure.png').width > 1000
 
 
-def test_patterns__drawn_pixels_are_those_that_the_network_saw(made, patterns, monkeypatch):
+def test_patterns__drawn_pixels_are_those_that_the_network_saw(made, monkeypatch):
     """The tiles of the figure, against the images of the JSON's hits."""
     folder, arguments = made
     drawn = {}
     monkeypatch.setattr(patterns_figure, 'plot_patterns', lambda mosaics, queries: drawn.update(
         mosaics) or plot(mosaics, queries))
     plot = figures.plot_patterns
-    patterns.main([*arguments, '--queries', '00.png:12,20'])
+    call(TOOL, *arguments, '--queries', '00.png:12,20')
     written = json.loads((folder / 'new' / 'figure.json').read_text())
     for title, (whole, ) in drawn.items():
         found, = written['models'][title]['patterns']
@@ -121,11 +117,11 @@ def test_patterns__drawn_pixels_are_those_that_the_network_saw(made, patterns, m
 
 
 @pytest.mark.parametrize('batch_size, workers', [('1', '0'), ('64', '2')])
-def test_patterns__batches_and_workers_change_nothing(made, patterns, batch_size, workers):
+def test_patterns__batches_and_workers_change_nothing(made, batch_size, workers):
     folder, arguments = made
-    patterns.main([*arguments, '--num-queries', '3', '--seed', '2'])
-    patterns.main([*arguments, '--num-queries', '3', '--seed', '2', '--batch-size', batch_size,
-                   '--num-workers', workers, '--out', str(folder / 'again.svg')])
+    call(TOOL, *arguments, '--num-queries', '3', '--seed', '2')
+    call(TOOL, *arguments, '--num-queries', '3', '--seed', '2', '--batch-size', batch_size,
+         '--num-workers', workers, '--out', str(folder / 'again.svg'))
     one, two = (json.loads(path.read_text()) for path in (
         folder / 'new' / 'figure.json', folder / 'again.json'))
     assert one['queries'] == two['queries'] and len(one['queries']) == 3
@@ -146,26 +142,23 @@ def test_patterns__batches_and_workers_change_nothing(made, patterns, batch_size
     (['--img-size', '36'], 'A Swin: Images of 36 px do not divide'),
     (['--out', 'a.txt'], 'one of .png, .svg, .pdf'),
 ])
-def test_patterns__wrong_use_is_explained_before_the_work(made, patterns, monkeypatch, options,
-                                                          message):
+def test_patterns__wrong_use_is_explained_before_the_work(made, monkeypatch, options, message):
     folder, arguments = made
     monkeypatch.chdir(folder)
-    with pytest.raises(SystemExit, match=f'error: .*{message}'):
-        patterns.main([*arguments, *options])
+    assert re.search(f'error: .*{message}', refusal(TOOL, *arguments, *options))
     assert not list(folder.rglob('*.json')) and not list(folder.rglob('figure.png'))
 
 
-def test_patterns__a_query_that_cannot_be_read_is_named(made, patterns):
+def test_patterns__a_query_that_cannot_be_read_is_named(made):
     folder, arguments = made
     (folder / 'data' / 'broken.jpg').write_bytes(b'no image')
-    with pytest.raises(SystemExit, match='the image .*broken.jpg of a query cannot be read'):
-        patterns.main([*arguments, '--queries', 'broken.jpg:1,1'])
+    assert re.search('the image .*broken.jpg of a query cannot be read', refusal(
+        TOOL, *arguments, '--queries', 'broken.jpg:1,1'))
 
 
-def test_patterns__weights_that_diverged_are_named(made, patterns):
+def test_patterns__weights_that_diverged_are_named(made):
     folder, arguments = made
     content = torch.load(folder / 'vit.pth', weights_only=True)
     content['state_dict']['backbone.ln1.weight'][0] = 3e38  # finite, as its products are not
     torch.save(content, folder / 'vit.pth')
-    with pytest.raises(SystemExit, match='error: Features of A ViT are not finite'):
-        patterns.main(arguments)
+    assert 'error: Features of A ViT are not finite' in refusal(TOOL, *arguments)

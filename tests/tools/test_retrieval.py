@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,11 +18,11 @@ from mimco_mm.datasets import load_ground_truth, load_revisited
 from mimco_mm.evaluation import extract_global_features
 from mimco_mm.transfers.retrieval import table, without_nan
 from tests.reference import retrieval as reference
-from tests.tools.modules import call, load_tool, refusal
+from tests.tools.modules import call, refusal
 
 ROOT = Path(__file__).parents[2]
 TOOLS, CONFIGS = ROOT / 'tools' / 'transfers', ROOT / 'configs' / 'benchmarks' / 'retrieval'
-MAKE = 'transfers/make_retrieval_set.py'
+TOOL, MAKE = 'transfers/retrieval.py', 'transfers/make_retrieval_set.py'
 ARCH = dict(embed_dims=8, depths=[1, 2], num_heads=[1, 2])
 
 
@@ -71,11 +72,6 @@ def small(tmp_path_factory) -> Path:
     return root
 
 
-@pytest.fixture(scope='module')
-def tool():
-    return load_tool('transfers/retrieval.py')
-
-
 # The command
 
 
@@ -114,9 +110,9 @@ def test_retrieval__scores_are_those_of_features_and_plain_loops(small, tmp_path
         'command']
 
 
-def test_retrieval__two_processes_write_what_one_writes(small, tool, monkeypatch, tmp_path):
-    main(tool, monkeypatch, small / 'ibot.py', small / 'swin.pth', '--data-root', small / 'data',
-         '--sets', 'roxford5k', '--out', tmp_path / '1.json')
+def test_retrieval__two_processes_write_what_one_writes(small, tmp_path):
+    call(TOOL, small / 'ibot.py', small / 'swin.pth', '--data-root', small / 'data', '--sets',
+         'roxford5k', '--out', tmp_path / '1.json')
     double = start('-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2',
                    TOOLS / 'retrieval.py', small / 'ibot.py', small / 'swin.pth', '--data-root',
                    small / 'data', '--sets', 'roxford5k', '--out', tmp_path / '2.json')
@@ -134,17 +130,16 @@ def test_retrieval__two_processes_write_what_one_writes(small, tool, monkeypatch
     (lambda set_: (set_ / 'gnd_roxford5k.pkl').write_bytes(b'\x80\x03'), 'is no pickle, or a trun'),
     (lambda set_: (set_ / 'jpg' / 'query_0001.jpg').write_bytes(b'x'), 'query_0001.jpg cannot be '),
 ])
-def test_retrieval__bad_input_is_explained(small, tool, monkeypatch, tmp_path, damage, message):
+def test_retrieval__bad_input_is_explained(small, tmp_path, damage, message):
     for path, content in files(small / 'data' / 'roxford5k').items():
         target = tmp_path / 'roxford5k' / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     damage(tmp_path / 'roxford5k')
-    with pytest.raises(SystemExit) as exit_:
-        main(tool, monkeypatch, small / 'dino.py', small / 'swin.pth', '--sets', 'roxford5k',
-             '--data-root', tmp_path, '--out', tmp_path / 'out.json')
-    assert message in exit_.value.code and exit_.value.code.startswith('error: ')
-    assert '\n' not in exit_.value.code and not (tmp_path / 'out.json').exists()
+    said = refusal(TOOL, small / 'dino.py', small / 'swin.pth', '--sets', 'roxford5k',
+                   '--data-root', tmp_path, '--out', tmp_path / 'out.json')
+    assert message in said and said.startswith('error: ')
+    assert '\n' not in said and not (tmp_path / 'out.json').exists()
 
 
 @pytest.mark.parametrize('config, checkpoint, options, message', [
@@ -155,18 +150,11 @@ def test_retrieval__bad_input_is_explained(small, tool, monkeypatch, tmp_path, d
     ('dino.py', 'swin.pth', ['--cfg-options', 'model.backbone.arch.depths=[1,1]'],
      'tensors unexpected: stages.1.blocks.1'),
 ])
-def test_retrieval__wrong_use_is_explained(small, tool, monkeypatch, tmp_path, config, checkpoint,
+def test_retrieval__wrong_use_is_explained(small, monkeypatch, tmp_path, config, checkpoint,
                                            options, message):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match='error: ') as exit_:
-        main(tool, monkeypatch, small / config, small / checkpoint, '--data-root', small / 'data',
-             *options)
-    exit_.match(f'(?s){message}')
-
-
-def main(tool, monkeypatch, *arguments: object) -> None:
-    monkeypatch.setattr(sys, 'argv', ['retrieval.py', *map(str, arguments)])
-    tool.main()
+    assert re.search(f'(?s){message}', refusal(
+        TOOL, small / config, small / checkpoint, '--data-root', small / 'data', *options))
 
 
 def test_table__stands_beside_the_paper_for_the_benchmarks_own_sets():
@@ -238,12 +226,11 @@ def test_make__has_the_format_of_the_benchmark(small):
         Plain(file).load()
 
 
-def test_make__bad_input_is_explained(small, tmp_path, capsys):
+def test_make__bad_input_is_explained(small, tmp_path):
     again = refusal(MAKE, small / 'photographs', small / 'data', '--queries', 3)
     assert 'roxford5k is there already; remove it' in again
-    with pytest.raises(SystemExit, match='1'):
-        call(MAKE, small / 'photographs', tmp_path, '--views', 0)
-    assert '--views: expected a number from 1 up, got 0' in capsys.readouterr().err
+    wrong = refusal(MAKE, small / 'photographs', tmp_path, '--views', 0)
+    assert '--views: expected a number from 1 up, got 0' in wrong
     (tmp_path / 'broken').mkdir()
     for index in range(2):
         (tmp_path / 'broken' / f'{index}.jpg').write_bytes(b'no image')

@@ -12,20 +12,9 @@ from mimco_mm.figures.inspection import load_run, patch_similarity
 from mimco_mm.figures.preview import in_words, mean_similarity
 from tests import tiny
 from tests.tables import suites
-from tests.tools.modules import load_tool
+from tests.tools.modules import call, refusal
 
-
-def main(name: str, *arguments: object) -> None:
-    load_tool(f'figures/{name}.py').main([str(argument) for argument in arguments])
-
-
-def error(capsys, name: str, *arguments: object) -> str:
-    """What a command says when it gives up, beside what it printed before."""
-    with pytest.raises(SystemExit) as exit_:
-        main(name, *arguments)
-    said = exit_.value.code if isinstance(exit_.value.code, str) else capsys.readouterr().err
-    assert 'error: ' in said
-    return said
+CURVES, EFFICIENCY, PREVIEW = (f'figures/{name}.py' for name in ('curves', 'efficiency', 'preview'))
 
 
 @pytest.fixture
@@ -48,58 +37,53 @@ def make(tmp_path):
 # Preview and curves, of one run
 
 
-def test_run__is_previewed_and_its_curves_drawn(make, tmp_path, capsys):
+def test_run__is_previewed_and_its_curves_drawn(make, tmp_path):
     cfg, file = make('mimco_swin-t')
     tiny.train(cfg)
     work_dir = tmp_path / 'run'
     checkpoint = work_dir / 'epoch_2.pth'
     content = checkpoint.read_bytes()
-    capsys.readouterr()
     for out in ('a.png', 'b.png'):
-        main('preview', file, '--checkpoint', checkpoint, '--out', tmp_path / 'new' / out,
-             '--count', 3)
+        printed = call(PREVIEW, file, '--checkpoint', checkpoint, '--out', tmp_path / 'new' / out,
+                       '--count', 3)
     assert content == checkpoint.read_bytes()
     pictures = [Image.open(tmp_path / 'new' / out) for out in ('a.png', 'b.png')]
     assert pictures[0].tobytes() == pictures[1].tobytes() and min(pictures[0].size) > 400
     inputs, samples = first_batch(cfg, build_preprocessor(cfg), 3, seed=0)
     similarity = patch_similarity(load_run(cfg, str(checkpoint)), inputs, samples).numpy()
     means = mean_similarity(similarity, torch.stack([s.mask for s in samples]).bool().numpy())
-    assert f'mean of 3 images: {in_words(means)}' in capsys.readouterr().out
+    assert f'mean of 3 images: {in_words(means)}' in printed
 
-    main('curves', work_dir, '--x', 'epoch')
-    assert 'run: 4 logged steps, 1 to 4' in capsys.readouterr().out
+    assert 'run: 4 logged steps, 1 to 4' in call(CURVES, work_dir, '--x', 'epoch')
     assert min(Image.open(work_dir / 'curves.png').size) > 800
 
-    said = error(capsys, 'preview', file, '--checkpoint', work_dir / 'backbone_epoch_2.pth')
+    said = refusal(PREVIEW, file, '--checkpoint', work_dir / 'backbone_epoch_2.pth')
     assert 'holds no whole model' in said
 
 
-def test_pictures__land_under_work_dirs(make, tmp_path, monkeypatch, capsys):
+def test_pictures__land_under_work_dirs(make, tmp_path, monkeypatch):
     """From a folder of the user's own, which gets nothing else."""
     _, file = make('teachers/moby_swin-t')
     folder = tmp_path / 'elsewhere'
     folder.mkdir()
     monkeypatch.chdir(folder)
-    main('preview', file, '--count', 2)
-    main('efficiency')
-    said = capsys.readouterr().out
-    for name in ('preview', 'efficiency'):
+    for name, said in (('preview', call(PREVIEW, file, '--count', 2)),
+                       ('efficiency', call(EFFICIENCY))):
         assert f'The picture is work_dirs/figures/{name}.png\n' in said
         assert (folder / 'work_dirs' / 'figures' / f'{name}.png').is_file()
     assert [path.name for path in folder.iterdir()] == ['work_dirs']
 
 
-def test_preview__names_broken_images_and_shows_others(make, tmp_path, capsys):
+def test_preview__names_broken_images_and_shows_others(make, tmp_path):
     _, file = make('teachers/moby_swin-t')
     (tmp_path / 'images' / 'train' / '03.png').write_bytes(b'no image')
-    main('preview', file, '--out', tmp_path / 'views.svg')
-    said = capsys.readouterr().out
+    said = call(PREVIEW, file, '--out', tmp_path / 'views.svg')
     assert 'skipped ' in said and '03.png, which cannot be read' in said
     svg = (tmp_path / 'views.svg').read_text()
     assert svg.count('<image') == 2 * 8
 
 
-def test_preview__wrong_use_is_explained(make, tmp_path, capsys):
+def test_preview__wrong_use_is_explained(make, tmp_path):
     _, mimco = make('mimco_swin-t')
     _, moby = make('teachers/moby_swin-t')
     (tmp_path / 'empty.py').write_text('a = 1\n')
@@ -112,17 +96,17 @@ def test_preview__wrong_use_is_explained(make, tmp_path, capsys):
             ([moby, '--checkpoint', tmp_path / 'x.pth'], 'of a checkpoint of MoBY there is'),
             ([mimco, '--cfg-options', 'train_dataloader.dataset.dataset.data_root=/nowhere'],
              'The training images cannot be listed')):
-        assert message in error(capsys, 'preview', *arguments)
+        assert message in refusal(PREVIEW, *arguments)
 
 
-def test_curves__wrong_use_is_explained(tmp_path, capsys):
-    said = error(capsys, 'curves', tmp_path)
+def test_curves__wrong_use_is_explained(tmp_path):
+    said = refusal(CURVES, tmp_path)
     assert 'holds no scalars' in said and f'{tmp_path}/*/vis_data/scalars.json' in said
     file = tmp_path / '2026' / 'vis_data' / 'scalars.json'
     file.parent.mkdir(parents=True)
     file.write_text('{"loss": 1.0, "epoch": 1, "step": 1}\n')
-    assert 'can be drawn over epochs' in error(capsys, 'curves', tmp_path, '--x', 'epoch')
-    assert 'from 1 up, got 0' in error(capsys, 'curves', tmp_path, '--smooth', 0)
+    assert 'can be drawn over epochs' in refusal(CURVES, tmp_path, '--x', 'epoch')
+    assert 'from 1 up, got 0' in refusal(CURVES, tmp_path, '--smooth', 0)
 
 
 def test_curves__damaged_lines_are_left_out_and_counted(tmp_path, capsys):
@@ -130,21 +114,20 @@ def test_curves__damaged_lines_are_left_out_and_counted(tmp_path, capsys):
     file.parent.mkdir(parents=True)
     file.write_text('{"loss": 1.0, "epoch": 1, "step": 1}\n{"loss": 0.9, "ep\n' + '\0\n' * 4
                     + '{"loss": 0.5, "epoch": 1, "step": 3}\n')
-    main('curves', tmp_path / 'run')
-    out, err = capsys.readouterr()
-    assert 'run: 2 logged steps, 1 to 3' in out
+    assert 'run: 2 logged steps, 1 to 3' in call(CURVES, tmp_path / 'run')
+    err = capsys.readouterr().err
     assert '5 damaged lines of the log are left out' in err
     assert f'{file}, line 2; {file}, line 3; {file}, line 4 and 2 more' in err
     assert (tmp_path / 'run' / 'curves.png').is_file()
 
 
-def test_curves__runs_of_one_name_are_told_apart_by_their_paths(tmp_path, capsys):
+def test_curves__runs_of_one_name_are_told_apart_by_their_paths(tmp_path):
     for parent in ('one', 'two'):
         file = tmp_path / parent / 'run' / '2026' / 'vis_data' / 'scalars.json'
         file.parent.mkdir(parents=True)
         file.write_text('{"loss": 1.0, "epoch": 1, "step": 1}\n')
-    main('curves', tmp_path / 'one' / 'run', tmp_path / 'two' / 'run', '--out', tmp_path / 'c.png')
-    said = capsys.readouterr().out
+    said = call(CURVES, *(tmp_path / parent / 'run' for parent in ('one', 'two')), '--out',
+                tmp_path / 'c.png')
     assert f'{tmp_path}/one/run: 1 logged steps' in said and f'{tmp_path}/two/run: ' in said
 
 
@@ -162,23 +145,21 @@ def suite(folder: Path, **run: object) -> Path:
     return folder
 
 
-def test_efficiency__draws_what_it_can_and_counts_the_rest(tmp_path, capsys):
+def test_efficiency__draws_what_it_can_and_counts_the_rest(tmp_path):
     good = suite(tmp_path / 'good')
     bare = tmp_path / 'bare'
     bare.mkdir()
     (bare / 'run.json').write_text((good / 'run.json').read_text())
     out = tmp_path / 'figure2.svg'
-    main('efficiency', good, bare, '--out', out)
-    said = capsys.readouterr().out
+    said = call(EFFICIENCY, good, bare, '--out', out)
     assert f'skipped {bare}: it has no result on ImageNet' in said
     assert '1 of 2 work dirs skipped' in said and '82.25' in said and out.is_file()
-    main('efficiency', good, '--network', 'swin-b', '--out', out)
-    said = capsys.readouterr().out
+    said = call(EFFICIENCY, good, '--network', 'swin-b', '--out', out)
     assert "only the paper's are drawn" in said and '84.30' in said and '82.25' not in said
-    main('efficiency', '--network', 'all', '--out', tmp_path / 'all.png')
-    assert capsys.readouterr().out.count('paper\n') == 27
+    said = call(EFFICIENCY, '--network', 'all', '--out', tmp_path / 'all.png')
+    assert said.count('paper\n') == 27
 
 
-def test_efficiency__wrong_use_is_explained(tmp_path, capsys):
-    assert 'holds no run.json' in error(capsys, 'efficiency', tmp_path)
-    assert 'by its suffix' in error(capsys, 'efficiency', '--out', tmp_path / 'a.txt')
+def test_efficiency__wrong_use_is_explained(tmp_path):
+    assert 'holds no run.json' in refusal(EFFICIENCY, tmp_path)
+    assert 'by its suffix' in refusal(EFFICIENCY, '--out', tmp_path / 'a.txt')

@@ -1,6 +1,7 @@
 """The sweep of Table 6: its commands, and that finished runs are not run again."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,15 +10,10 @@ import pytest
 
 from mimco_mm.tables import TABLE_6_PAIRS
 from tests.tables import suites
-from tests.tools.modules import load_tool
+from tests.tools.modules import call, refusal
 
 ROOT = Path(__file__).parents[2]
-TABLE6 = ROOT / 'tools' / 'transfers' / 'table6.py'
-
-
-@pytest.fixture
-def tool():
-    return load_tool('transfers/table6.py')
+TOOL = 'transfers/table6.py'
 
 
 @pytest.fixture
@@ -58,11 +54,6 @@ def runs(monkeypatch):
     return runs
 
 
-def main(tool, monkeypatch, *arguments) -> None:
-    monkeypatch.setattr(sys, 'argv', ['table6.py', *arguments])
-    tool.main()
-
-
 def test_table__has_the_paper_s_rows_and_configs():
     assert {name: len(rows) for name, rows in TABLE_6_PAIRS.items()} == {
         'swin-t': 4, 'swin-b': 5, 'vit-s': 4, 'vit-b': 4}
@@ -72,9 +63,9 @@ def test_table__has_the_paper_s_rows_and_configs():
         assert (ROOT / 'configs' / 'benchmarks' / 'imagenet' / f'{name}.py').is_file()
 
 
-def test_dry_run__prints_the_commands(tool, monkeypatch, capsys, runs):
-    main(tool, monkeypatch, 'configs/vit-b.py', 'a b.pth', '--dry-run', '--cfg-options', 'x=1')
-    lines = [line for line in capsys.readouterr().out.splitlines() if 'dist_train.sh' in line]
+def test_dry_run__prints_the_commands(runs):
+    printed = call(TOOL, 'configs/vit-b.py', 'a b.pth', '--dry-run', '--cfg-options', 'x=1')
+    lines = [line for line in printed.splitlines() if 'dist_train.sh' in line]
     assert len(lines) == 4 and not runs.commands
     assert all(line.startswith(f'bash {ROOT}/tools/dist_train.sh configs/vit-b.py 8 --work-dir '
                                'work_dirs/table6_vit-b/drop-path-0.') for line in lines)
@@ -84,34 +75,30 @@ def test_dry_run__prints_the_commands(tool, monkeypatch, capsys, runs):
                              'optim_wrapper.paramwise_cfg.layer_decay_rate=0.65 x=1')
 
 
-def test_sweep__resumes_what_stopped_and_skips_what_is_finished(tool, monkeypatch, capsys, files,
-                                                                runs):
+def test_sweep__resumes_what_stopped_and_skips_what_is_finished(files, runs):
     arguments = [*files, '--pairs', '0.1,0.75', '0.3,0.9']
     runs.code = 1
-    with pytest.raises(SystemExit, match='exit 1.*resumes it'):
-        main(tool, monkeypatch, *arguments)
+    assert re.search('exit 1.*resumes it', refusal(TOOL, *arguments))
     runs.code = 0
-    main(tool, monkeypatch, *arguments)
+    call(TOOL, *arguments)
     assert len(runs.commands) == 3 and runs.commands[0] == runs.commands[1]
-    main(tool, monkeypatch, *arguments)
+    printed = call(TOOL, *arguments)
     assert len(runs.commands) == 3
-    assert [line.split() for line in capsys.readouterr().out.splitlines()[-3:-1]] == [
+    assert [line.split() for line in printed.splitlines()[-3:-1]] == [
         ['0.1', '0.75', '72.00', '81.66'], ['0.3', '0.9', '73.00', '-']]
     written = json.loads((Path(files[3]) / 'results.json').read_text())
     assert written['results'] == {'drop_path=0.1 layer_decay=0.75': 72.,
                                   'drop_path=0.3 layer_decay=0.9': 73.}
-    with pytest.raises(SystemExit, match='holds results of something else: command was .*lr=1'):
-        main(tool, monkeypatch, *arguments, '--cfg-options', 'optim_wrapper.optimizer.lr=1')
+    assert re.search('holds results of something else: command was .*lr=1', refusal(
+        TOOL, *arguments, '--cfg-options', 'optim_wrapper.optimizer.lr=1'))
     Path(files[1]).write_text('other weights, in a file of the same name')
-    with pytest.raises(SystemExit, match='start_sha256 was .*Choose another --work-dir'):
-        main(tool, monkeypatch, *arguments)
+    assert re.search('start_sha256 was .*Choose another --work-dir', refusal(TOOL, *arguments))
     assert len(runs.commands) == 3
 
 
-def test_table__what_cannot_stand_beside_the_paper_says_so(tool, monkeypatch, capsys, files, runs):
+def test_table__what_cannot_stand_beside_the_paper_says_so(files, runs):
     runs.data = {**suites.IMAGENET, 'train': dict(images=20, classes=1000)}
-    main(tool, monkeypatch, *files, '--pairs', '0.1,0.75')
-    assert capsys.readouterr().out.splitlines()[-2].endswith(
+    assert call(TOOL, *files, '--pairs', '0.1,0.75').splitlines()[-2].endswith(
         '71.00   81.66  cannot stand beside it: train has 20 images, not 1281167')
 
 
@@ -119,13 +106,9 @@ def test_table__what_cannot_stand_beside_the_paper_says_so(tool, monkeypatch, ca
     (['--pairs', '0.1'], "expected DROP_PATH,LAYER_DECAY such as 0.1,0.75, got '0.1'"),
     (['--pairs', '1,0.5'], 'a drop path rate from 0 to below 1'),
 ])
-def test_pairs__wrong_ones_are_explained(tool, monkeypatch, capsys, files, options, message):
-    with pytest.raises(SystemExit):
-        main(tool, monkeypatch, *files, *options)
-    assert message in capsys.readouterr().err
+def test_pairs__wrong_ones_are_explained(files, options, message):
+    assert message in refusal(TOOL, *files, *options)
 
 
-def test_files__missing_ones_are_explained(tool, monkeypatch, capsys, files):
-    with pytest.raises(SystemExit):
-        main(tool, monkeypatch, files[0], 'nothing.pth')
-    assert 'CHECKPOINT: there is no file nothing.pth' in capsys.readouterr().err
+def test_files__missing_ones_are_explained(files):
+    assert 'CHECKPOINT: there is no file nothing.pth' in refusal(TOOL, files[0], 'nothing.pth')

@@ -1,7 +1,7 @@
 """tools/test.py: what its options make of a config, and that it judges whole checkpoints only."""
 
 import json
-import sys
+import re
 from pathlib import Path
 
 import pytest
@@ -10,17 +10,12 @@ from mmengine.config import Config
 
 from mimco_mm.errors import ConfigError
 from mimco_mm.launching.testing import CheckpointTest, requested_test
-from tests.tools.modules import load_tool
+from tests.tools.modules import call, load_tool, refusal
 from tests.transfers import classifiers as small
 
 
-@pytest.fixture(scope='module')
-def tool():
-    return load_tool('test.py')
-
-
 @pytest.fixture
-def merged(tool, tmp_path):
+def merged(tmp_path):
     """Give the config of a test with some options, of a config with some keys."""
 
     def merge(*options: str, **changes) -> Config:
@@ -30,7 +25,7 @@ def merged(tool, tmp_path):
             test_dataloader=dict(batch_size=4, num_workers=0, dataset=dict(pipeline=['plain'])),
             test_evaluator=dict(type='Accuracy'), train_cfg=dict(), val_cfg=dict(),
             load_from='x.pth') | changes).dump(str(file))
-        args = vars(tool.parse_args([str(file), 'epoch_1.pth', *options]))
+        args = vars(load_tool('test.py').parse_args([str(file), 'epoch_1.pth', *options]))
         return requested_test(CheckpointTest(**{key: args[key] for key in CheckpointTest._fields}))
 
     return merge
@@ -51,15 +46,10 @@ def run(tmp_path_factory):
     return root
 
 
-def main(tool, monkeypatch, *arguments) -> None:
-    monkeypatch.setattr(sys, 'argv', ['test.py', *map(str, arguments)])
-    tool.main()
-
-
-def test_test__gives_what_the_training_measured(run, tool, monkeypatch, tmp_path):
+def test_test__gives_what_the_training_measured(run, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     checkpoint = run / 'imagenet' / 'epoch_1.pth'
-    main(tool, monkeypatch, run / 'config.py', checkpoint, '--out', tmp_path / 'predictions.pkl')
+    call('test.py', run / 'config.py', checkpoint, '--out', tmp_path / 'predictions.pkl')
     written = json.loads((run / 'imagenet' / 'test' / 'results.json').read_text())
     assert written['results']['accuracy/top1'] == pytest.approx(
         float((run / 'top1.txt').read_text()))
@@ -72,22 +62,20 @@ def test_test__gives_what_the_training_measured(run, tool, monkeypatch, tmp_path
     (lambda state: state.update(other=torch.ones(1)), r'unknown to the model \(other\)'),
     (lambda state: state.update({'head.fc.bias': torch.ones(9)}), r'another shape \(head.fc.bias'),
 ])
-def test_test__refuses_what_does_not_fill_the_model(run, tool, monkeypatch, tmp_path, damage,
-                                                    message):
+def test_test__refuses_what_does_not_fill_the_model(run, tmp_path, damage, message):
     content = torch.load(run / 'imagenet' / 'epoch_1.pth', weights_only=False)
     damage(content['state_dict'])
     torch.save(dict(state_dict=content['state_dict']), tmp_path / 'other.pth')
-    with pytest.raises(SystemExit, match=f'is no checkpoint of this config: .*{message}'):
-        main(tool, monkeypatch, run / 'config.py', tmp_path / 'other.pth', '--work-dir', tmp_path)
+    assert re.search(f'is no checkpoint of this config: .*{message}', refusal(
+        'test.py', run / 'config.py', tmp_path / 'other.pth', '--work-dir', tmp_path))
     assert not (tmp_path / 'results.json').exists()
 
 
-def test_test__refuses_classes_that_the_checkpoint_was_not_trained_on(run, tool, monkeypatch,
-                                                                      tmp_path):
+def test_test__refuses_classes_that_the_checkpoint_was_not_trained_on(run, tmp_path):
     small.write_images(tmp_path, 2, parts=['val'], classes=('a', 'lying', 'mixed'))
-    with pytest.raises(SystemExit, match='checkpoint and test_dataloader.*only in.*standing'):
-        main(tool, monkeypatch, run / 'config.py', run / 'imagenet' / 'epoch_1.pth', '--work-dir',
-             tmp_path / 'out', '--cfg-options', f'test_dataloader.dataset.data_root={tmp_path}')
+    assert re.search('checkpoint and test_dataloader.*only in.*standing', refusal(
+        'test.py', run / 'config.py', run / 'imagenet' / 'epoch_1.pth', '--work-dir',
+        tmp_path / 'out', '--cfg-options', f'test_dataloader.dataset.data_root={tmp_path}'))
 
 
 @pytest.mark.parametrize('config, checkpoint, message', [
@@ -95,10 +83,9 @@ def test_test__refuses_classes_that_the_checkpoint_was_not_trained_on(run, tool,
     ('config.py', 'nothing.pth', 'error: No such checkpoint file'),
     ('config.py', 'swin.pth', '(?s)error: .*missing in it .head.fc.bias, head.fc.weight'),
 ])
-def test_test__wrong_files_are_explained(run, tool, monkeypatch, tmp_path, config, checkpoint,
-                                         message):
-    with pytest.raises(SystemExit, match=message):
-        main(tool, monkeypatch, run / config, run / checkpoint, '--work-dir', tmp_path)
+def test_test__wrong_files_are_explained(run, tmp_path, config, checkpoint, message):
+    assert re.search(message, refusal('test.py', run / config, run / checkpoint, '--work-dir',
+                                      tmp_path))
 
 
 def test_options(merged):
@@ -128,7 +115,5 @@ def test_options__a_config_without_a_test_is_refused(merged):
         merged(test_cfg=None)
 
 
-def test_out__must_be_a_pickle(tool, capsys):
-    with pytest.raises(SystemExit):
-        tool.parse_args(['c.py', 'c.pth', '--out', 'x.json'])
-    assert 'ends in .pkl, got x.json' in capsys.readouterr().err
+def test_out__must_be_a_pickle():
+    assert 'ends in .pkl, got x.json' in refusal('test.py', 'c.py', 'c.pth', '--out', 'x.json')

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mimco_mm.speed.step import TrainingStep
 
 from ..tiny import CONFIGS, write_images
-from .modules import load_tool
+from .modules import call, refusal
 
 
 @pytest.mark.parametrize(
@@ -37,11 +37,10 @@ def test_step__moves_the_weights(tmp_path, name, faster):
         assert {int(states[parameter]['step']) for parameter in trained} == {2}  # heads as well
 
 
-def test_tool__writes_rows_and_shares(tmp_path, capsys):
-    tool = load_tool('speed/throughput.py')
+def test_tool__writes_rows_and_shares(tmp_path):
     images = write_images(tmp_path, 2, side=64)
-    tool.main(['vit-s', '--batch-size', '2', '--repeats', '1', '--device', 'cpu',
-               '--images', str(images), '--out', str(tmp_path / 'out.json')])
+    printed = call('speed/throughput.py', 'vit-s', '--batch-size', 2, '--repeats', 1, '--device',
+                   'cpu', '--images', images, '--out', tmp_path / 'out.json')
     out = json.loads((tmp_path / 'out.json').read_text())
     result, = out['results']
     rows = {row['method']: row for row in result['rows']}
@@ -53,11 +52,9 @@ def test_tool__writes_rows_and_shares(tmp_path, capsys):
     assert rows['MimCo']['operations'] == rows['MimCo, plain layers']['operations']
     assert set(result['shares']) == {'teacher', 'student', 'optimizer', 'heads'}
     assert result['core_seconds_of_data'] > 0
-    assert 'ratio (range)' in capsys.readouterr().out
+    assert 'ratio (range)' in printed
 
 
 @pytest.mark.parametrize('options', [['--batch-size', '1'], ['--repeats', '0']])
-def test_tool__says_what_it_needs(options, capsys):
-    with pytest.raises(SystemExit):
-        load_tool('speed/throughput.py').main(options)
-    assert 'expected --batch-size from 2 up' in capsys.readouterr().err
+def test_tool__says_what_it_needs(options):
+    assert 'expected --batch-size from 2 up' in refusal('speed/throughput.py', *options)

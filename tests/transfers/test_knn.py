@@ -1,10 +1,10 @@
 """The k-NN command from images to JSON, on small images and random backbones."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,10 +14,10 @@ from mmpretrain.registry import MODELS
 
 from mimco_mm.evaluation import knn_accuracies, labelled_loader
 from tests.configs.support import CONFIGS
-from tests.tools.modules import load_tool
+from tests.tools.modules import TOOLS, call, refusal
 from tests.transfers import classifiers as small
 
-KNN = Path(__file__).parents[2] / 'tools' / 'transfers' / 'knn.py'
+KNN = 'transfers/knn.py'
 WIDTHS = {'swin-t': 768, 'swin-b': 1024, 'vit-s': 384, 'vit-b': 768}
 
 
@@ -35,16 +35,6 @@ def files(tmp_path_factory):
         cfg.merge_from_dict(dict(ks=[1, 5, 20], batch_size=5, num_workers=0))
         cfg.dump(str(root / f'{family}.py'))
     return root
-
-
-@pytest.fixture(scope='module')
-def tool():
-    return load_tool('transfers/knn.py')
-
-
-def main(tool, monkeypatch, *arguments) -> None:
-    monkeypatch.setattr(sys, 'argv', ['knn.py', *map(str, arguments)])
-    tool.main()
 
 
 def expected(files, family: str, out_type: str = 'featmap') -> dict:
@@ -70,20 +60,21 @@ def expected(files, family: str, out_type: str = 'featmap') -> dict:
 
 
 @pytest.mark.parametrize('family, pool', [('swin', 'mean'), ('vit', 'mean'), ('vit', 'cls')])
-def test_knn__equals_single_images(files, tool, monkeypatch, tmp_path, capsys, family, pool):
+def test_knn__equals_single_images(files, tmp_path, family, pool):
     out = tmp_path / 'new' / 'results.json'
-    main(tool, monkeypatch, files / f'{family}.py', files / f'{family}.pth', '--data-root',
-         files / 'data', '--pool', pool, '--out', out, '--cfg-options', 'bank_dtype=float32')
+    printed = call(KNN, files / f'{family}.py', files / f'{family}.pth', '--data-root',
+                   files / 'data', '--pool', pool, '--out', out, '--cfg-options',
+                   'bank_dtype=float32')
     written = json.loads(out.read_text())
     wanted = expected(files, family, 'cls_token' if pool == 'cls' else 'featmap')
     assert written['results'] == pytest.approx(wanted)
     assert written['results']['k5_top1'] > 40  # stripes are told from noise by any network
     assert (written['benchmark'], written['images']) == ('knn', dict(bank=24, queries=24))
     assert len(written['checkpoint_sha256']) == 64 and '--pool' in written['command']
-    assert f'{wanted["k20_top1"]:10.2f}' in capsys.readouterr().out
+    assert f'{wanted["k20_top1"]:10.2f}' in printed
 
 
-def test_knn__hidden_files_and_folders_count_nowhere(files, tool, monkeypatch, tmp_path):
+def test_knn__hidden_files_and_folders_count_nowhere(files, tmp_path):
     """A class of one part alone, as a notebook leaves it, would shift all labels."""
     shutil.copytree(files / 'data', tmp_path / 'data')
     one = next((files / 'data' / 'val').rglob('*.png'))
@@ -93,18 +84,18 @@ def test_knn__hidden_files_and_folders_count_nowhere(files, tool, monkeypatch, t
     (tmp_path / 'data' / 'train' / 'lying' / '._0.jpg').write_bytes(b'no image')
     found = []
     for root in (files / 'data', tmp_path / 'data'):
-        main(tool, monkeypatch, files / 'swin.py', files / 'swin.pth', '--data-root', root,
-             '--out', tmp_path / 'found.json')
+        call(KNN, files / 'swin.py', files / 'swin.pth', '--data-root', root, '--out',
+             tmp_path / 'found.json')
         found.append(json.loads((tmp_path / 'found.json').read_text()))
     assert found[0]['results'] == found[1]['results'] and found[0]['images'] == found[1]['images']
 
 
-def test_knn__two_processes_write_what_one_writes(files, tool, monkeypatch, tmp_path):
+def test_knn__two_processes_write_what_one_writes(files, tmp_path):
     arguments = (files / 'swin.py', files / 'swin.pth', '--data-root', files / 'data', '--out')
-    main(tool, monkeypatch, *arguments, tmp_path / '1.json')
+    call(KNN, *arguments, tmp_path / '1.json')
     double = subprocess.run(
         [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2',
-         str(KNN), *map(str, arguments), str(tmp_path / '2.json')], text=True, timeout=300,
+         str(TOOLS / KNN), *map(str, arguments), str(tmp_path / '2.json')], text=True, timeout=300,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert double.returncode == 0, double.stdout[-3000:]
     one, two = (json.loads((tmp_path / f'{count}.json').read_text()) for count in (1, 2))
@@ -125,29 +116,27 @@ def test_knn__two_processes_write_what_one_writes(files, tool, monkeypatch, tmp_
     ('swin.py', 'swin.pth', ['--cfg-options', 'queries.data_prefix=train/lying'],
      'There are no images .* beside the class folders'),
 ])
-def test_knn__wrong_use_is_explained(files, tool, monkeypatch, tmp_path, config, checkpoint,
-                                     options, message):
+def test_knn__wrong_use_is_explained(files, monkeypatch, tmp_path, config, checkpoint, options,
+                                     message):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match='error: ') as exit_:
-        main(tool, monkeypatch, files / config, files / checkpoint, '--data-root', files / 'data',
-             *options)
-    exit_.match(f'(?s){message}')
+    assert re.search(f'(?s){message}', refusal(
+        KNN, files / config, files / checkpoint, '--data-root', files / 'data', *options))
     assert not list(tmp_path.rglob('results.json'))
 
 
-def test_knn__classes_of_both_parts_must_be_the_same(files, tool, monkeypatch, tmp_path):
+def test_knn__classes_of_both_parts_must_be_the_same(files, tmp_path):
     small.write_images(tmp_path, 2, parts=['train'])
     small.write_images(tmp_path, 2, parts=['val'], classes=small.CLASSES[:2])
-    with pytest.raises(SystemExit, match='only in bank: standing; only in queries: none'):
-        main(tool, monkeypatch, files / 'swin.py', files / 'swin.pth', '--data-root', tmp_path)
+    assert 'only in bank: standing; only in queries: none' in refusal(
+        KNN, files / 'swin.py', files / 'swin.pth', '--data-root', tmp_path)
 
 
-def test_knn__a_broken_image_is_named(files, tool, monkeypatch, tmp_path):
+def test_knn__a_broken_image_is_named(files, tmp_path):
     small.write_images(tmp_path, 2)
     (tmp_path / 'val' / 'lying' / '1.png').write_bytes(b'nothing')
-    with pytest.raises(SystemExit, match='lying/1.png cannot be read'):
-        main(tool, monkeypatch, files / 'swin.py', files / 'swin.pth', '--data-root', tmp_path,
-             '--cfg-options', 'ks=[1]')
+    assert 'lying/1.png cannot be read' in refusal(
+        KNN, files / 'swin.py', files / 'swin.pth', '--data-root', tmp_path, '--cfg-options',
+        'ks=[1]')
 
 
 @pytest.mark.parametrize('name', WIDTHS)
