@@ -3,7 +3,6 @@
 The folder holds a.tar and b.tar, of three images each, index.npy and index.json.
 """
 
-import io
 import json
 import os
 import tarfile
@@ -16,18 +15,8 @@ from mimco_mm.datasets.listing import Ignored
 from mimco_mm.datasets.storage.tar_index import write_index
 from mimco_mm.datasets.storage.tar_scan import scan_shards
 
+from ..tars import tar_bytes, write_tar
 from .jpegs import photograph, saved
-
-
-def write_tar(path: Path, members: dict[str, object]) -> None:
-    """A tar of files (bytes), or of symbolic links (the name that they lead to)."""
-    with tarfile.open(path, 'w') as tar:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            if isinstance(content, str):
-                info.type, info.linkname, content = tarfile.SYMTYPE, content, b''
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
 
 
 def index(folder: Path) -> str:
@@ -132,17 +121,6 @@ def _endless(folder: Path) -> None:
     index(folder)
 
 
-def _within(members: dict[str, bytes]) -> bytes:
-    """The content of a tar that is to lie in another."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode='w') as tar:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    return content.getvalue()
-
-
 JPEG = saved(photograph())
 TAR: dict[str, Callable[[Path], object]] = {
     'whole': lambda folder: None,
@@ -185,16 +163,16 @@ TAR: dict[str, Callable[[Path], object]] = {
                                                 'c/1.jpg': '/etc/passwd', 'c/2.jpg': JPEG}),
     'symbolic links in a circle': _added({'c/0.jpg': '1.jpg', 'c/1.jpg': '0.jpg'}),
     'a member of -512 bytes': _endless,
-    'a tar in a shard': _added({'c.tar': _within({'0.jpg': JPEG})}),
+    'a tar in a shard': _added({'c.tar': tar_bytes({'0.jpg': JPEG})}),
     'a tar in a shard, by a name with ..': _added(
-        {'../../c.tar': _within({'private.jpg': JPEG}), 'c/0.jpg': JPEG}),
+        {'../../c.tar': tar_bytes({'private.jpg': JPEG}), 'c/0.jpg': JPEG}),
     'a tar in a shard, with names that lead out': _added(
-        {'c.tar': _within({'../../private.jpg': JPEG, '/private.jpg': JPEG})}),
+        {'c.tar': tar_bytes({'../../private.jpg': JPEG, '/private.jpg': JPEG})}),
     'a tar in a shard, with a class that leads out': _added(
-        {'c.tar': _within({'private.jpg': JPEG, 'private.cls': b'../..'})}),
-    'a tar in a shard, by links': _added({'c.tar': _within({'0.jpg': JPEG}), 'd.tar': 'c.tar'}),
+        {'c.tar': tar_bytes({'private.jpg': JPEG, 'private.cls': b'../..'})}),
+    'a tar in a shard, by links': _added({'c.tar': tar_bytes({'0.jpg': JPEG}), 'd.tar': 'c.tar'}),
     'a tar in a tar in a shard': _added(
-        {'c.tar': _within({'0.jpg': JPEG, 'd.tar': _within({'1.jpg': JPEG})})}),
+        {'c.tar': tar_bytes({'0.jpg': JPEG, 'd.tar': tar_bytes({'1.jpg': JPEG})})}),
     'a tar in a shard, with a member of -512 bytes': _added({'c.tar': _sized(-512)}),
     'a tar in a shard, with a member of 10^15 bytes': _added({'c.tar': _sized(10**15)}),
 }

@@ -9,7 +9,8 @@ from mmengine.logging import HistoryBuffer
 
 from mimco_mm.checkpoints import CheckpointError, read_checkpoint
 
-from .test_reading import Harm, Settings, checkpoint
+from ..harm import Harm
+from .test_reading import Settings, checkpoint
 
 
 def flipped(path, needle: bytes, offset: int = 0) -> str:

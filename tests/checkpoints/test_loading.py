@@ -1,7 +1,6 @@
 """Loading a backbone: an exact fit is loaded and reported, anything less is refused in words."""
 
 import hashlib
-import os
 import re
 
 import pytest
@@ -11,6 +10,7 @@ from mmpretrain.registry import MODELS
 
 from mimco_mm.checkpoints import CheckpointError, load_backbone
 
+from ..harm import HARMS
 from ..reference.official import files, swin, vit
 
 KEY = 'model.target_generator.checkpoint'
@@ -291,17 +291,9 @@ def test_load_backbone__fresh_tensors_are_said_and_not_counted(tmp_path):
             load_file(path, config, fresh=other)
 
 
-class Harm:
-    def __init__(self, mark) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple:
-        return os.mkdir, (str(self.mark), )
-
-
 def test_load_backbone__unreadable_files_name_key_and_network(tmp_path):
     path, mark = tmp_path / 'bad.pth', tmp_path / 'mark'
-    torch.save(dict(state_dict=vit.random_vit(), harm=Harm(mark)), path)
+    torch.save(dict(state_dict=vit.random_vit(), harm=HARMS['os.mkdir'](mark)), path)
     assert 'cannot be read safely: to unpickle it is to call' in file_refusal(path, OFFICIAL_VIT)
     assert not mark.exists()
     files.dino(path, vit.random_vit())

@@ -3,7 +3,6 @@
 import argparse
 import os
 import pickle
-import subprocess
 import sys
 import zipfile
 
@@ -15,6 +14,7 @@ from safetensors.torch import save_file
 
 from mimco_mm.checkpoints import CheckpointError, read_checkpoint
 
+from ..harm import HARMS, Harm
 from ..reference.official.files import CfgNode, NumpyOneFloat, scalar, stand_in
 
 
@@ -126,30 +126,11 @@ def test_read_checkpoint__damaged_bytes_raise_nothing_else(tmp_path, zipped, sha
     assert refused > 100
 
 
-class Harm:
-    """Pickles as a call of ``function`` on ``arguments``, which unpickling makes."""
-
-    def __init__(self, function, *arguments):
-        self.call = function, arguments
-
-    def __reduce__(self):
-        return self.call
-
-
-def harms(mark):
-    return dict(
-        system=Harm(os.system, f'touch {mark}'),
-        open=Harm(open, str(mark), 'w'),
-        eval=Harm(eval, f"open({str(mark)!r}, 'w')"),
-        check_call=Harm(subprocess.check_call, ['touch', str(mark)]),
-        mkdir=Harm(os.mkdir, str(mark)))
-
-
 @pytest.mark.parametrize('zipped', [True, False])
-@pytest.mark.parametrize('name', ['system', 'open', 'eval', 'check_call', 'mkdir'])
+@pytest.mark.parametrize('name', HARMS)
 def test_read_checkpoint__pickled_calls_are_not_made(tmp_path, name, zipped):
     mark, path = tmp_path / 'mark', tmp_path / 'harm.pth'
-    torch.save({**checkpoint(), 'harm': harms(mark)[name]}, path,
+    torch.save({**checkpoint(), 'harm': HARMS[name](mark)}, path,
                _use_new_zipfile_serialization=zipped)
     with pytest.raises(CheckpointError, match='cannot be read safely: to unpickle it is to call'):
         read_checkpoint(str(path))
@@ -280,7 +261,7 @@ def test_read_checkpoint__other_files_named_safetensors(tmp_path, write):
 
 def test_read_checkpoint__pickled_calls_named_safetensors_are_not_made(tmp_path):
     mark, path = tmp_path / 'mark', tmp_path / 'harm.safetensors'
-    torch.save({**checkpoint(), 'harm': harms(mark)['system']}, path)
+    torch.save({**checkpoint(), 'harm': HARMS['os.system'](mark)}, path)
     with pytest.raises(CheckpointError):
         read_checkpoint(str(path))
     assert not mark.exists()

@@ -4,7 +4,6 @@ import io
 import json
 import shutil
 import subprocess
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -130,14 +129,3 @@ def write_parquet(root: Path, group: int = 4) -> Path:
                  label=[label for _, label, _ in rows]), schema)
         pa.parquet.write_table(table, root / 'data' / f'{name}.parquet', row_group_size=group)
     return root
-
-
-def nested_tar(inner: dict[str, bytes]) -> bytes:
-    """The content of a tar of files."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode='w') as archive:
-        for name, data in inner.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return content.getvalue()

@@ -1,7 +1,5 @@
 """Packs of images, as the tests of several formats make them."""
 
-import io
-import tarfile
 from pathlib import Path
 
 from mimco_mm.datasets.listing import Ignored
@@ -30,15 +28,6 @@ def index(folder: Path) -> int:
 
 def scanned(folder: Path, ignored: Ignored | None = None) -> list:
     return [member for part in scan_shards(folder, ignored) for member in part.members]
-
-
-def write_tar(path: Path, **members: bytes) -> Path:
-    with tarfile.open(path, 'w') as tar:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return path
 
 
 def write_folder(root: Path) -> Path:

@@ -12,6 +12,7 @@ from mimco_mm.watch import KNNHook
 from tests.datasets import layouts
 from tests.datasets.layouts import CLASSES, train_images, val_images
 from tests.datasets.read_back import classes_of, contents, labelled, trained_on
+from tests.tars import tar_bytes
 from tests.tools.modules import call, refusal
 
 INDEX = 'convert/index_shards.py'
@@ -70,17 +71,17 @@ def test_unpacked_train__beside_its_tar_does_not_change_what_is_read(tmp_path):
 
 @pytest.mark.parametrize('inner, said', [
     (b'\x1f\x8b' + bytes(2000), 'a.tar in it: .*'),
-    (layouts.nested_tar({'x.jpg': b'1' * 3000})[:2048], 'a.tar in it: unexpected end of data'),
+    (tar_bytes({'x.jpg': b'1' * 3000})[:2048], 'a.tar in it: unexpected end of data'),
 ], ids=['compressed', 'cut'])
 def test_inner_tar__that_cannot_be_read_is_named(tmp_path, inner, said):
-    (tmp_path / 'all.tar').write_bytes(layouts.nested_tar({'a.tar': inner}))
+    (tmp_path / 'all.tar').write_bytes(tar_bytes({'a.tar': inner}))
     assert f'error: {tmp_path}/all.tar is no tar, compressed or cut' in refusal(INDEX, tmp_path)
 
 
 def test_inner_tars__keep_classes_of_their_own_and_are_read_one_deep(tmp_path):
-    inner = layouts.nested_tar({'own/1.jpg': b'1', '2.jpg': b'22', '3.jpg': b'333', '3.cls': b'7',
-                                'deep.tar': layouts.nested_tar({'4.jpg': b'4'})})
-    (tmp_path / 'all.tar').write_bytes(layouts.nested_tar({'sub/a.tar': inner, 'b.txt': b''}))
+    inner = tar_bytes({'own/1.jpg': b'1', '2.jpg': b'22', '3.jpg': b'333', '3.cls': b'7',
+                                'deep.tar': tar_bytes({'4.jpg': b'4'})})
+    (tmp_path / 'all.tar').write_bytes(tar_bytes({'sub/a.tar': inner, 'b.txt': b''}))
     assert 'ignored: files of other endings: 2 (.tar 1, .txt 1)' in call(INDEX, tmp_path)
     assert contents(f'tar://{tmp_path}') == {
         'sub/own/1.jpg': b'1', 'sub/a/2.jpg': b'22', 'sub/7/3.jpg': b'333'}

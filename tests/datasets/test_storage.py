@@ -20,7 +20,8 @@ from mimco_mm.datasets.storage import (
 from mimco_mm.datasets.storage.tar_scan import find_shards
 from mimco_mm.evaluation import labelled_folder
 
-from .packs import index, pack, write_folder, write_tar
+from ..tars import write_tar
+from .packs import index, pack, write_folder
 
 SCHEMES = ['tar', 'lmdb']
 PIPELINE = [dict(type='LoadRGBImage'), dict(type='RandomResizedCrop', scale=16),
@@ -130,7 +131,7 @@ def test_lmdb__is_what_mmengines_own_backend_reads(folder, tmp_path):
 
 
 def test_address__may_be_relative_and_a_stray_tar_above_is_no_pack(folder, tmp_path, monkeypatch):
-    write_tar(tmp_path / 'downloaded.tar', **{'a.jpg': b'1'})
+    write_tar(tmp_path / 'downloaded.tar', {'a.jpg': b'1'})
     pack(folder, tmp_path / 'data' / 'train', 'tar')
     (tmp_path / 'data' / 'val').mkdir()
     monkeypatch.chdir(tmp_path)

@@ -1,11 +1,9 @@
 """The index of tar shards: what it takes in, what it leaves out, and what it refuses."""
 
-import io
 import json
 import os
 import shutil
 import tarfile
-from pathlib import Path
 
 import pytest
 from mmengine import fileio
@@ -15,7 +13,8 @@ from mimco_mm.datasets.storage import ShardError, TarBackend
 from mimco_mm.datasets.storage.tar_index import write_index
 from mimco_mm.datasets.storage.tar_scan import TO_FOLDER, find_shards, scan_shards
 
-from .packs import index, pack, scanned, write_folder, write_tar
+from ..tars import write_tar
+from .packs import index, pack, scanned, write_folder
 
 
 @pytest.fixture(scope='module')
@@ -24,19 +23,8 @@ def folder(tmp_path_factory):
 
 
 def test_index__names_may_start_with_a_dot_and_other_members_are_left_out(tmp_path):
-    write_tar(tmp_path / 'a.tar', **{'./x/a.JPEG': b'1', './x/a.json': b'{}', 'README': b'-'})
+    write_tar(tmp_path / 'a.tar', {'./x/a.JPEG': b'1', './x/a.json': b'{}', 'README': b'-'})
     assert scanned(tmp_path) == [('x/a.JPEG', 512, 1)]
-
-
-def write_links(path: Path, files: dict, links: dict, kind: bytes = tarfile.SYMTYPE) -> Path:
-    """A tar of files, name -> content, and after them of links, name -> target."""
-    write_tar(path, **files)
-    with tarfile.open(path, 'a') as tar:
-        for name, target in links.items():
-            info = tarfile.TarInfo(name)
-            info.type, info.linkname = kind, target
-            tar.addfile(info)
-    return path
 
 
 @pytest.mark.parametrize('kind, links', [
@@ -45,7 +33,7 @@ def write_links(path: Path, files: dict, links: dict, kind: bytes = tarfile.SYMT
     (tarfile.LNKTYPE, {'y/b.jpg': 'x/a.jpg', 'x/c.jpg': './x/a.jpg', 'd.jpg': 'x/c.jpg',
                        'y/e.png': 'blobs/1'})], ids=['symbolic', 'hard'])
 def test_index__links_are_what_they_name(tmp_path, kind, links):
-    write_links(tmp_path / 'a.tar', {'x/a.jpg': b'1', 'blobs/1': b'22'}, links, kind)
+    write_tar(tmp_path / 'a.tar', {'x/a.jpg': b'1', 'blobs/1': b'22', **links}, kind)
     ignored = Ignored()
     assert write_index(tmp_path, scan_shards(tmp_path, ignored))
     content = {'x/a.jpg': b'1', **dict.fromkeys(links, b'1'), 'y/e.png': b'22'}
@@ -57,21 +45,17 @@ def test_index__links_are_what_they_name(tmp_path, kind, links):
 
 
 def test_index__a_link_may_stand_before_its_target_and_be_a_class(tmp_path):
-    write_links(tmp_path / 'a.tar', {}, {'0.jpg': '1.jpg', '0.cls': '1.cls'})
-    with tarfile.open(tmp_path / 'a.tar', 'a') as tar:
-        for name, content in (('1.jpg', b'12'), ('1.cls', b'7')):
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
+    write_tar(tmp_path / 'a.tar', {'0.jpg': '1.jpg', '0.cls': '1.cls', '1.jpg': b'12',
+                                   '1.cls': b'7'})
     first, second = scanned(tmp_path)
     assert first[0] == '7/0.jpg' and second[0] == '7/1.jpg' and first[1:] == second[1:]
 
 
 def test_index__what_is_left_out_is_counted(tmp_path):
-    write_links(tmp_path / 'a.tar', {'x/a.jpg': b'1', 'x/._a.jpg': b'-', 'x/a.json': b'{}',
-                                     '.ipynb_checkpoints/a.jpg': b'1'},
-                {'gone.jpg': 'nowhere.jpg', 'circle.jpg': 'ring.jpg', 'ring.jpg': 'circle.jpg',
-                 'up.jpg': '../../etc/passwd', 'y': 'x', 'z.jpg': '.ipynb_checkpoints'})
+    write_tar(tmp_path / 'a.tar', {
+        'x/a.jpg': b'1', 'x/._a.jpg': b'-', 'x/a.json': b'{}', '.ipynb_checkpoints/a.jpg': b'1',
+        'gone.jpg': 'nowhere.jpg', 'circle.jpg': 'ring.jpg', 'ring.jpg': 'circle.jpg',
+        'up.jpg': '../../etc/passwd', 'y': 'x', 'z.jpg': '.ipynb_checkpoints'})
     with tarfile.open(tmp_path / 'a.tar', 'a') as tar:
         for name, kind in (('pipe.jpg', tarfile.FIFOTYPE), ('x', tarfile.DIRTYPE)):
             info = tarfile.TarInfo(name)
@@ -93,7 +77,7 @@ def test_scan__what_is_no_file_is_an_error_at_once(tmp_path, make):
 
 
 def test_missing_index__says_how_to_make_it(tmp_path):
-    write_tar(tmp_path / 'a.tar', **{'a.jpg': b'1'})
+    write_tar(tmp_path / 'a.tar', {'a.jpg': b'1'})
     with pytest.raises(ShardError, match=rf'no index.*index_shards.py {tmp_path}'):
         TarBackend().get(f'tar://{tmp_path}/a.jpg')
 
@@ -122,7 +106,7 @@ def test_index_of_other_shards__is_refused(folder, tmp_path):
 
 @pytest.mark.parametrize('keep', [300, 512, 900, 1024])
 def test_scan__a_cut_shard_is_an_error(tmp_path, keep):
-    shard = write_tar(tmp_path / 'a.tar', **{'a.jpg': b'1' * 600, 'b.jpg': b'2'})
+    shard = write_tar(tmp_path / 'a.tar', {'a.jpg': b'1' * 600, 'b.jpg': b'2'})
     os.truncate(shard, keep + 512)
     with pytest.raises(ShardError, match='a.tar is no tar, compressed or cut'):
         scanned(tmp_path)
@@ -137,12 +121,12 @@ def test_scan__something_else_is_an_error(tmp_path, content):
 
 def test_index__one_name_in_two_shards_is_an_error(tmp_path):
     for name in ('a.tar', 'b.tar'):
-        write_tar(tmp_path / name, **{'0.jpg': b'1'})
+        write_tar(tmp_path / name, {'0.jpg': b'1'})
     with pytest.raises(ShardError, match=r'0.jpg is in a.tar and again in b.tar'):
         index(tmp_path)
 
 
 def test_index__shards_without_images_are_an_error(tmp_path):
-    write_tar(tmp_path / 'a.tar', **{'0.txt': b'1'})
+    write_tar(tmp_path / 'a.tar', {'0.txt': b'1'})
     with pytest.raises(ShardError, match=r'no image .*\(a.tar\)'):
         index(tmp_path)

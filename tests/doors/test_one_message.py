@@ -2,12 +2,12 @@
 
 import os
 import re
-import tarfile
 
 import pytest
 
 from tests import tiny
 from tests.attacks import databases
+from tests.tars import write_tar
 
 from .forked import run_forked
 from .support import ROOT, write_jpegs
@@ -69,8 +69,7 @@ def folder(tmp_path_factory):
     os.truncate(root / 'cut' / 'data.mdb', 50000)
     (root / 'hidden' / 'images').mkdir(parents=True)
     (root / 'hidden' / 'images' / '.hidden.jpg').touch()
-    with tarfile.open(root / 'hidden' / 'a.tar', 'w') as tar:
-        tar.addfile(tarfile.TarInfo('.hidden.jpg'))
+    write_tar(root / 'hidden' / 'a.tar', {'.hidden.jpg': b''})
     return root
 
 

@@ -1,7 +1,6 @@
 """A checkpoint that would run code when it is unpickled runs none, whatever door it comes by."""
 
 import importlib.util
-import os
 import re
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from mmengine.config import Config
 from tests import tiny
 from tests.transfers import classifiers, dense_sets
 
+from ..harm import HARMS
 from ..reference.official.files import moby
 from ..reference.official.swin import random_swin
 from .forked import run_forked
@@ -20,16 +20,6 @@ from .support import Ended
 CALLED = r'evil\.pth cannot be read safely: to unpickle it is to call posix.system'
 DOORS = ('resume', 'last_checkpoint', 'load_from', 'mmengine_load_from', 'mmengine_resume',
          'pretrained', 'teacher', 'transfer', 'test', 'knn', 'retrieval', 'export')
-
-
-class Harm:
-    """Unpickling it calls a function."""
-
-    def __init__(self, function, *arguments) -> None:
-        self.call = function, arguments
-
-    def __reduce__(self):
-        return self.call
 
 
 def dense(root: Path) -> Config:
@@ -68,9 +58,9 @@ def ended(tmp_path_factory) -> dict:
     content = torch.load(root / 'run' / 'epoch_1.pth', weights_only=False)
     code = f'import pathlib\npathlib.Path({str(mark)!r}).touch()\n'
     torch.save({**content, 'meta': {**content['meta'], 'config': code}}, root / 'sly.pth')
-    evil = {**content, 'meta': {**content['meta'], 'harm': Harm(os.system, f'touch {mark}')}}
+    evil = {**content, 'meta': {**content['meta'], 'harm': HARMS['os.system'](mark)}}
     torch.save(evil, root / 'evil.pth')
-    torch.save({**content, 'meta': {**content['meta'], 'harm': Harm(open, str(mark), 'w')}},
+    torch.save({**content, 'meta': {**content['meta'], 'harm': HARMS['open'](mark)}},
                root / 'opening.pth')
     for name in ('evil', 'opening'):  # or else nothing is tested
         torch.load(root / f'{name}.pth', weights_only=False)

@@ -1,6 +1,5 @@
 """The tools on folders and tars with more in them than images."""
 
-import io
 import os
 import tarfile
 
@@ -10,9 +9,9 @@ from PIL import Image
 
 from mimco_mm.datasets import list_images
 from tests import tiny
-from tests.attacks import shards
 from tests.attacks.jpegs import photograph, saved, sized
 from tests.doors.support import ROOT, run
+from tests.tars import write_tar
 from tests.tools.modules import call, refusal
 
 FORMATS = ['avif', 'bmp', 'gif', 'jfif', 'jp2', 'jpeg', 'jpg', 'pgm', 'png', 'ppm', 'tif', 'tiff',
@@ -72,17 +71,10 @@ def test_packing__images_that_cannot_be_read_end_in_one_line(data, tmp_path):
 
 
 def test_indexing__links_count_and_what_is_left_out_is_said(tmp_path):
-    with tarfile.open(tmp_path / 'a.tar', 'w') as tar:
-        for name, content in (('x/a.webp', b'content'), ('x/._a.webp', b'-'), ('x/a.json', b'{}')):
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-        for name, kind, target in (('y/b.webp', tarfile.SYMTYPE, '../x/a.webp'),
-                                   ('y/c.webp', tarfile.LNKTYPE, 'x/a.webp'),
-                                   ('y/d.webp', tarfile.SYMTYPE, 'nowhere.webp')):
-            info = tarfile.TarInfo(name)
-            info.type, info.linkname = kind, target
-            tar.addfile(info)
+    tar = write_tar(tmp_path / 'a.tar', {
+        'x/a.webp': b'content', 'x/._a.webp': b'-', 'x/a.json': b'{}', 'y/b.webp': '../x/a.webp',
+        'y/d.webp': 'nowhere.webp'})
+    write_tar(tar, {'y/c.webp': 'x/a.webp'}, tarfile.LNKTYPE, mode='a')
     assert call('convert/index_shards.py', tmp_path).splitlines()[-1] == (
         f'{tmp_path}: 3 images in 1 shards; ignored: files of other endings: 1 (.json 1), '
         'dangling links: 1, hidden: 1')
@@ -99,7 +91,7 @@ def test_shards_of_a_stranger__are_indexed_and_trained_on(tmp_path):
     folder = tmp_path / 'shards'
     folder.mkdir()
     (tmp_path / 'private.jpg').write_bytes(saved(photograph()))
-    shards.write_tar(folder / 'a.tar', {
+    write_tar(folder / 'a.tar', {
         **{f'{n}.jpg': saved(photograph()) for n in range(5)},
         'giant.jpg': sized(60000, 60000),
         '../private.jpg': saved(photograph()),
