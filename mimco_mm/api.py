@@ -36,6 +36,7 @@ def pretrain(out: PathLike, data: PathLike, model: str = 'swin-t', *, gpus: int 
         cfg_options: further keys of the config, KEY=VALUE.
         **options: by the names of the command's options: ``teacher``, ``epochs``, ``batch_size``,
             ``accumulate``, ``lr``, ``mask_ratio``, ``workers``, ``seed``, ``knn``; and ``amp``.
+            ``teacher`` may be a list of several.
 
     Returns:
         The file of the student's backbone; see ``load_student``.
@@ -65,8 +66,9 @@ def pretrain(out: PathLike, data: PathLike, model: str = 'swin-t', *, gpus: int 
     else:
         given = {**shortcuts, 'amp': amp, 'gpus': gpus, 'work_dir': out}
         command = [sys.executable, str(CONFIGS.parent / 'tools' / 'train.py'), config,
-                   *(f'--{name.replace("_", "-")}={value}' for name, value in given.items()
-                     if value is not None), *(['--resume'] if resume else []),
+                   *(f'--{name.replace("_", "-")}={one}' for name, value in given.items()
+                     for one in (value if isinstance(value, (list, tuple)) else [value])
+                     if one is not None), *(['--resume'] if resume else []),
                    *(['--cfg-options', *cfg_options] if cfg_options else [])]
         code = run_in_order(command)
         if code - 128 in SIGNALS:

@@ -50,9 +50,10 @@ def add_shortcuts(parser: argparse.ArgumentParser) -> None:
                        help='images to train on: any tree of them, a tar, tar://FOLDER or '
                             'lmdb://FOLDER; of a folder with train/ beside val/ or test/, its '
                             'train/')
-    group.add_argument('--teacher', metavar='PATH_URL_OR_NAME',
+    group.add_argument('--teacher', metavar='PATH_URL_OR_NAME', action='append',
                        help="checkpoint of the config's frozen teacher; or another teacher: "
-                            'timm:NAME, timm:NAME=FILE, hf:OWNER/MODEL or hf:FOLDER')
+                            'timm:NAME, timm:NAME=FILE, hf:OWNER/MODEL or hf:FOLDER; given again, '
+                            'a further one for the same student')
     group.add_argument('--batch-size', type=int, metavar='N', help='images of one GPU at a time')
     group.add_argument('--accumulate', type=int, metavar='N',
                        help='batches whose gradients are added up for one step')

@@ -1,6 +1,7 @@
 """The model card of an export: ``README.md`` as the Hugging Face hub reads it."""
 
 import re
+from itertools import zip_longest
 from typing import List, Optional
 
 import yaml
@@ -39,7 +40,7 @@ def unknown_to(export: Export, license: Optional[str], measured: str) -> List[st
     """What the card of an export cannot say, and the option that does."""
     about = provenance(export.meta, export.source.release)
     needs_teacher = about.method == 'MimCo'
-    known = {'method': about.method, 'teacher': about.teacher or not needs_teacher,
+    known = {'method': about.method, 'teacher': about.teachers or not needs_teacher,
              'data': about.data, 'epochs': about.epochs, 'config': about.config,
              'licence (--license)': license, 'results (--results)': measured}
     return [name for name, value in known.items() if not value]
@@ -91,8 +92,10 @@ def model_card(export: Export, target: Target, checkpoint: str, license: Optiona
 def facts(about: Provenance, export: Export) -> List[str]:
     """One line for each thing that there is to know of a run."""
     paper = f', [arXiv {about.paper}](https://arxiv.org/abs/{about.paper})' if about.paper else ''
-    teacher = [code(about.teacher)] if about.teacher else []
-    teacher += [f'sha256 {code(about.teacher_sha256)}'] if about.teacher_sha256 else []
+    teachers = '; '.join(
+        ', '.join(text for text in (name and code(name), sha256 and f'sha256 {code(sha256)}')
+                  if text)
+        for name, sha256 in zip_longest(about.teachers, about.teachers_sha256))
     data = [code(about.data)] if about.data else []
     data += [f'{about.images} images'] if about.images is not None else []
     epochs = [] if about.epochs is None else [
@@ -102,7 +105,7 @@ def facts(about: Provenance, export: Export) -> List[str]:
     side = export.architecture.image_size
     return [
         f'- method: {code(about.method) + paper if about.method else UNKNOWN}',
-        f'- teacher: {", ".join(teacher) or UNKNOWN}',
+        f'- teacher: {teachers or UNKNOWN}',
         f'- data: {", ".join(data) or UNKNOWN}',
         f'- epochs: {", ".join(epochs) or UNKNOWN}',
         f'- network: {code(export.architecture)}',

@@ -1,13 +1,15 @@
 """Where a checkpoint comes from, as far as it says so itself."""
 
 import re
-from typing import Any, NamedTuple, Optional
+from typing import Any, List, NamedTuple, Optional
 
+from ..teacher_parts import teacher_parts
 from .config_text import public, public_text, read_config_text
 
 # the algorithm's type, or the release that a file is of -> its name, and the paper on arXiv
 METHODS = {
     'MimCo': ('MimCo', '2209.03063'),
+    'MultiTeacherMimCo': ('MimCo', '2209.03063'),
     'MoBY': ('MoBY', '2105.04553'),
     'MoCoV3': ('MoCo v3', '2104.02057'),
     'MoCo v3': ('MoCo v3', '2104.02057'),
@@ -22,9 +24,9 @@ class Provenance(NamedTuple):
     Attributes:
         method: a name of ``METHODS``, or the type of the algorithm.
         paper: its number on arXiv.
-        teacher: file, URL or address of the frozen teacher, without the folders of the machine;
+        teachers: file, URL or address of each frozen teacher, without the folders of the machine;
             'none' of a run that had none.
-        teacher_sha256: of its file; the first 12 digits of an older version's.
+        teachers_sha256: of their files; the first 12 digits of an older version's.
         data: folder of the training images, likewise.
         images: how many.
         epochs: that the run has trained for.
@@ -36,8 +38,8 @@ class Provenance(NamedTuple):
 
     method: str
     paper: str
-    teacher: str
-    teacher_sha256: str
+    teachers: List[str]
+    teachers_sha256: List[str]
     data: str
     images: Optional[int]
     epochs: Optional[int]
@@ -59,12 +61,13 @@ def provenance(meta: dict, release: str) -> Provenance:
     algorithm = (_at(meta, 'algorithm', kind=str) or _at(config, 'model', 'type', kind=str)
                  or (release if release in METHODS else ''))
     method, paper = METHODS.get(algorithm, (algorithm, ''))
-    told = re.search(r'\(sha256 (\w+)', _at(meta, 'teacher', kind=str) or '')
+    told = re.findall(r'\(sha256 (\w+)', _at(meta, 'teacher', kind=str) or '')
+    hashes = [value for key, value in (_at(meta, 'run_identity', kind=dict) or {}).items()
+              if str(key).startswith('teacher_sha256') and isinstance(value, str)]
     return Provenance(
         method=method, paper=paper,
-        teacher=public(_at(meta, 'teacher_checkpoint', kind=str) or _teacher(config)),
-        teacher_sha256=(_at(meta, 'run_identity', 'teacher_sha256', kind=str)
-                        or (told[1] if told else '')),
+        teachers=list(map(public, _texts(meta.get('teacher_checkpoint')) or _teachers(config))),
+        teachers_sha256=hashes or told,
         data=_data(config),
         images=_at(meta, 'run_identity', 'images', kind=int),
         epochs=_at(meta, 'epoch', kind=int),
@@ -81,15 +84,20 @@ def _at(content: Any, *keys: str, kind: type) -> Any:
     return content if isinstance(content, kind) else None
 
 
-def _teacher(config: dict) -> str:
-    """As a config names it: a file, or an address; 'none' where it has a model and no teacher."""
-    if isinstance(config.get('model'), dict) and 'target_generator' not in config['model']:
-        return 'none'
-    for key, address in (('checkpoint', ''), ('timm', 'timm:'), ('hf', 'hf:')):
-        name = _at(config, 'model', 'target_generator', key, kind=str)
-        if name:
-            return address + name
-    return ''
+def _texts(value: Any) -> List[str]:
+    """A text that is not empty, or a list of such, as a list."""
+    return [one for one in (value if isinstance(value, list) else [value])
+            if isinstance(one, str) and one]
+
+
+def _teachers(config: dict) -> List[str]:
+    """As a config names them: files or addresses; 'none' where it has a model and no teacher."""
+    parts = teacher_parts(config.get('model'))
+    if isinstance(config.get('model'), dict) and not parts:
+        return ['none']
+    named = ((address, _at(part, 'target_generator', key, kind=str)) for part in parts.values()
+             for key, address in (('checkpoint', ''), ('timm', 'timm:'), ('hf', 'hf:')))
+    return [address + name for address, name in named if name]
 
 
 def _data(config: dict) -> str:

@@ -94,8 +94,10 @@ def units(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def is_unit(module: nn.Module) -> bool:
-    """Whether a module is called, and has parameters."""
-    return type(module).forward is not nn.Module.forward and any(True for _ in module.parameters())
+    """Whether a module is called, and has parameters; of an algorithm in it parts are called."""
+    called = (type(module).forward is not nn.Module.forward
+              and not isinstance(module, BaseSelfSupervisor))
+    return called and any(True for _ in module.parameters())
 
 
 def has_list(module: nn.Module) -> bool:

@@ -1,6 +1,6 @@
 """What the model of a pre-training run makes of images, seen from outside the run."""
 
-from typing import List
+from typing import Dict, List
 
 import torch
 from mmengine.config import Config
@@ -13,8 +13,9 @@ from torch.nn import functional as F
 from ..checkpoints import CheckpointError, read_checkpoint
 from ..engine.training_images import build_preprocessor
 from ..errors import ConfigError
-from ..models import MimCo
+from ..models import MimCo, MultiTeacherMimCo, branches_of, teachers_of
 from ..models.utils import batch_masks, common_grid, expand_mask
+from ..teacher_parts import MODEL, TEACHERS, told_at
 from ..watch import untouched
 
 SHOWN = 300  # characters of each line of torch's list of tensors
@@ -45,21 +46,26 @@ def load_run(cfg: Config, checkpoint: str) -> nn.Module:
         raise CheckpointError('\n  '.join([
             f'{checkpoint} is not of a run of this config (see WORK_DIR/*/vis_data/config.py for '
             'the one that it is of):', *lines[:6]])) from error
-    if isinstance(model, MimCo):
-        model.target_generator.init_weights()
-        _check_teacher(model, content)
+    for branch in branches_of(model).values():
+        if isinstance(branch, MimCo):
+            with told_at(getattr(branch, 'key', MODEL)):
+                branch.target_generator.init_weights()
+    _check_teachers(model, content)
     return model.to(get_device()).eval()
 
 
-def _check_teacher(model: MimCo, content: dict) -> None:
-    """Compare the teacher with what ``RunIdentityHook`` has written into the checkpoint."""
-    report = getattr(model.target_generator, 'report', None)
-    run = content.get('meta', {}).get('run_identity', {}).get('teacher_sha256')
-    if report and run and report.sha256 != run:
-        raise CheckpointError(
-            f"The run's teacher was the file of sha256 {run[:12]}, and "
-            f'`model.target_generator.checkpoint`={report.checkpoint} is {report.sha256[:12]}: '
-            'similarity to it would tell nothing. Set it with --cfg-options.')
+def _check_teachers(model: nn.Module, content: dict) -> None:
+    """Compare the teachers with what ``RunIdentityHook`` has written into the checkpoint."""
+    identity = content.get('meta', {}).get('run_identity', {})
+    for name, teacher in teachers_of(model).items():
+        report, run = teacher.report, identity.get(f'teacher_sha256.{name}'.rstrip('.'))
+        if run and report.sha256 != run:
+            key = f'{TEACHERS}.{name}' if name else MODEL
+            raise CheckpointError(
+                f"The run's teacher was the file of sha256 {run[:12]}, and "
+                f'`{key}.target_generator.checkpoint`={report.checkpoint} is '
+                f'{report.sha256[:12]}: similarity to it would tell nothing. Set it with '
+                '--cfg-options.')
 
 
 @torch.no_grad()
@@ -88,6 +94,17 @@ def patch_similarity(model: MimCo, inputs: torch.Tensor,
         q = model.patch_head.predict(model.patch_neck(z))             # p2(p1(z))    (N, D, H, W)
         k = model.momentum_patch_neck(z_k)                            # p3(z_k)      (N, D, H, W)
     return F.cosine_similarity(q.float(), k.float(), dim=1)
+
+
+@torch.no_grad()
+def patch_similarities(model: nn.Module, inputs: torch.Tensor,
+                       data_samples: List[DataSample]) -> Dict[str, torch.Tensor]:
+    """``patch_similarity`` to each teacher, by its name; '' is that of a MimCo's only one."""
+    if not isinstance(model, MultiTeacherMimCo):
+        return {'': patch_similarity(model, inputs, data_samples)}
+    with model.seen(inputs, data_samples):
+        return {name: patch_similarity(branch, inputs, data_samples)
+                for name, branch in model.branches.items()}
 
 
 @torch.no_grad()

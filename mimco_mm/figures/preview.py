@@ -49,7 +49,7 @@ def in_words(means: Dict[str, float]) -> str:
 def plot_preview(rows: Dict[str, np.ndarray],
                  names: Sequence[str],
                  title: str,
-                 similarity: Optional[np.ndarray] = None,
+                 similarity: Optional[Dict[str, np.ndarray]] = None,
                  mask: Optional[np.ndarray] = None) -> Figure:
     """A column for each image, a row for each way to look at it, and below them similarity maps.
 
@@ -57,12 +57,12 @@ def plot_preview(rows: Dict[str, np.ndarray],
         rows: title -> images (N, H, W, 3) uint8.
         names: of the images.
         title: of the figure.
-        similarity: (N, h, w), drawn over the first row's images with one scale for all.
+        similarity: title -> (N, h, w), drawn over the first row's images with one scale for all.
         mask: (N, h', w') bool, outlined in these maps.
     """
     count = len(names)
-    height = len(rows) + (similarity is not None)
-    around = 0.6 if similarity is None else 1.4  # titles, colour bar
+    height = len(rows) + len(similarity or ())
+    around = 1.4 if similarity else 0.6  # titles, colour bar
     width = max(SIDE * count + 0.4, 5)
     figure = Figure(figsize=(width, SIDE * height + around), layout='constrained')
     axes = figure.subplots(height, count, squeeze=False)
@@ -73,7 +73,7 @@ def plot_preview(rows: Dict[str, np.ndarray],
     for axis, name in zip(axes[0], names):
         axis.set_title(name if len(name) <= LONGEST_TITLE else f'...{name[3 - LONGEST_TITLE:]}',
                        fontsize=8)
-    if similarity is not None:
+    if similarity:
         _draw_maps(figure, axes, next(iter(rows.values())), similarity, mask)
     for axis in axes.flatten():
         axis.set(xticks=[], yticks=[])
@@ -81,21 +81,23 @@ def plot_preview(rows: Dict[str, np.ndarray],
     return figure
 
 
-def _draw_maps(figure: Figure, axes: np.ndarray, images: np.ndarray, similarity: np.ndarray,
-               mask: Optional[np.ndarray]) -> None:
-    """The last row: the image in grey, the map over it, the mask's outline, the means."""
+def _draw_maps(figure: Figure, axes: np.ndarray, images: np.ndarray,
+               similarity: Dict[str, np.ndarray], mask: Optional[np.ndarray]) -> None:
+    """The last rows: the image in grey, the map over it, the mask's outline, the means."""
     height, width = images.shape[1:3]
-    axes[-1, 0].set_ylabel('similarity')
-    for index, axis in enumerate(axes[-1]):
-        axis.imshow(images[index].mean(-1), cmap='gray', vmin=0, vmax=255)
-        drawn = axis.imshow(similarity[index], cmap='viridis', alpha=0.7, vmin=similarity.min(),
-                            vmax=similarity.max(), extent=(-.5, width - .5, height - .5, -.5))
-        one = slice(index, index + 1)
-        if mask is not None:
-            axis.contour(expand(mask[one], (height, width))[0], [0.5], colors='white',
-                         linewidths=1)
-        axis.set_title(in_words(mean_similarity(similarity[one], mask if mask is None
-                                                else mask[one])), fontsize=8)
+    low, high = (bound([bound(maps) for maps in similarity.values()]) for bound in (np.min, np.max))
+    for row, (label, maps) in zip(axes[-len(similarity):], similarity.items()):
+        row[0].set_ylabel(fold(label, SIDE, 10))
+        for index, axis in enumerate(row):
+            axis.imshow(images[index].mean(-1), cmap='gray', vmin=0, vmax=255)
+            drawn = axis.imshow(maps[index], cmap='viridis', alpha=0.7, vmin=low, vmax=high,
+                                extent=(-.5, width - .5, height - .5, -.5))
+            one = slice(index, index + 1)
+            if mask is not None:
+                axis.contour(expand(mask[one], (height, width))[0], [0.5], colors='white',
+                             linewidths=1)
+            axis.set_title(in_words(mean_similarity(maps[one], mask if mask is None
+                                                    else mask[one])), fontsize=8)
     figure.colorbar(drawn, ax=axes, location='bottom', shrink=0.4, aspect=40,
                     ticks=MaxNLocator(5),
                     label='cosine similarity of student and teacher'

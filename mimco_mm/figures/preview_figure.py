@@ -17,6 +17,7 @@ from . import inspection, preview
 IDLE = ('batch_size', 'num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor',
         'drop_last')
 RECONSTRUCTING = ('SimMIM', 'SimMIMMoBY')
+TAUGHT = ('MimCo', 'MultiTeacherMimCo')
 
 
 class PreviewRequest(NamedTuple):
@@ -27,7 +28,7 @@ class PreviewRequest(NamedTuple):
     count: int = 8
     seed: int = 0
     data: Optional[str] = None
-    teacher: Optional[str] = None
+    teacher: Optional[List[str]] = None
     mask_ratio: Optional[float] = None
     cfg_options: List[str] = []
 
@@ -54,7 +55,7 @@ def requested_preview(request: PreviewRequest) -> Config:
     if not {'model', 'train_dataloader'} <= cfg.keys():
         raise ConfigError(f'{request.config} has no `model` and `train_dataloader`; expected a '
                           'pre-training config like configs/pretrain/mimco_swin-t.py')
-    if request.checkpoint and algorithm(cfg) not in ('MimCo', *RECONSTRUCTING):
+    if request.checkpoint and algorithm(cfg) not in (*TAUGHT, *RECONSTRUCTING):
         raise ConfigError(
             f'of a checkpoint of {algorithm(cfg)} there is nothing to show at each '
             f'patch; expected MimCo, {" or ".join(RECONSTRUCTING)}, or leave --checkpoint out')
@@ -92,11 +93,15 @@ def draw_preview(request: PreviewRequest, cfg: Config) -> Figure:
     if request.checkpoint:
         model = inspection.load_run(cfg, request.checkpoint)
         title += f', {Path(request.checkpoint).name}'
-        if algorithm(cfg) == 'MimCo':
-            similarity = inspection.patch_similarity(model, inputs, samples).cpu().numpy()
-            means = preview.in_words(preview.mean_similarity(similarity, mask))
-            title += f': similarity {means}'
-            print(f'similarity of student and teacher, mean of {len(samples)} images: {means}')
+        if algorithm(cfg) in TAUGHT:
+            similarity = {}
+            for name, maps in inspection.patch_similarities(model, inputs, samples).items():
+                whose = f' to {name}' if name else ''
+                similarity[f'similarity{whose}'] = maps = maps.cpu().numpy()
+                means = preview.in_words(preview.mean_similarity(maps, mask))
+                title += f': similarity{whose} {means}'
+                print(f'similarity of student and teacher{f" {name}" if name else ""}, mean of '
+                      f'{len(samples)} images: {means}')
         else:
             pixels = inspection.reconstruct(model, views[-1], samples)
             rows['reconstruction'] = training_images.to_pixels(pixels, preprocessor)

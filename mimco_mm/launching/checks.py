@@ -19,6 +19,7 @@ from ..engine.resuming import checkpoint_folders, run_to_resume
 from ..engine.start_check import less_than_a_batch
 from ..errors import ConfigError, UserError
 from ..options.shortcuts import innermost_dataset, knn_hooks, transforms
+from ..teacher_parts import teacher_parts, told_at
 from .driver import check_driver
 from .run_lock import check_lock
 
@@ -73,12 +74,15 @@ def check_sizes(cfg: Config) -> None:
             sides[transform.scale].append(f'{key}.scale')
         if 'mask_ratio' in transform and isinstance(transform.get('input_size'), int):
             sides[transform.input_size].append(f'{key}.input_size')
-    teacher = model.get('target_generator')
-    if isinstance(teacher, dict) and isinstance(teacher.get('backbone'), dict):
+    for key, part in teacher_parts(model).items():
+        teacher, network = part.target_generator, part.target_generator.get('backbone')
+        if not isinstance(network, dict):
+            continue
         if teacher.get('input_size'):  # it is resized to what the teacher wants
-            check_teacher(teacher)
-        elif isinstance(teacher.backbone.get('img_size'), int):
-            sides[teacher.backbone.img_size].append('model.target_generator.backbone.img_size')
+            with told_at(key):
+                check_teacher(teacher)
+        elif isinstance(network.get('img_size'), int):
+            sides[network.img_size].append(f'{key}.target_generator.backbone.img_size')
     if isinstance((model.get('backbone') or {}).get('img_size'), int):
         sides[model.backbone.img_size].append('model.backbone.img_size')
     if len(sides) > 1:
@@ -118,15 +122,16 @@ def images_of(dataset: dict) -> str:
 
 
 def check_teacher_file(cfg: Config) -> None:
-    """Read the frozen teacher as a run would, so that an unfit one is told once, and early.
+    """Read each frozen teacher as a run would, so that an unfit one is told once, and early.
 
     Raises:
         CheckpointError: see ``FrozenTeacher``.
     """
-    teacher = (cfg.get('model') or {}).get('target_generator')
-    if isinstance(teacher, dict) and 'checkpoint' in teacher:
-        MMLogger.get_instance('checks').setLevel(logging.WARNING)  # no line for each tensor
-        MODELS.build(teacher).init_weights()
+    for key, part in teacher_parts(cfg.get('model')).items():
+        if 'checkpoint' in part.target_generator:
+            MMLogger.get_instance('checks').setLevel(logging.WARNING)  # no line for each tensor
+            with told_at(key):
+                MODELS.build(part.target_generator).init_weights()
 
 
 def check_batch(cfg: Config, processes: int) -> None:

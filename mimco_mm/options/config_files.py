@@ -65,3 +65,9 @@ def _hint(wanted: str, known: List[str]) -> str:
     close = [*difflib.get_close_matches(wanted, known, n=3),
              *(ends[one] for one in difflib.get_close_matches(Path(wanted).name, list(ends), n=3))]
     return f' Did you mean {" or ".join(dict.fromkeys(close))}?' if close else ''
+
+
+def unfit(cfg: Config, option: str, reason: str) -> ConfigError:
+    """What is said of an option that a config has no use for."""
+    return ConfigError(f'{option} makes no sense for {Path(cfg.filename or "this config").name}: '
+                       f'{reason}.')

@@ -1,7 +1,6 @@
 """The options that everybody changes, by one name for every config: --data, --teacher ..."""
 
 import os
-from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 from mmengine import fileio
@@ -9,13 +8,12 @@ from mmengine.config import Config, ConfigDict
 
 from ..datasets import SCHEMES, TRAINING, address_of
 from ..errors import ConfigError
+from .config_files import unfit
+from .teachers import set_teacher
 
 # What --epochs sets of a schedule, which counts in them.
 SPANS = ('begin', 'end', 'T_max', 'warmup', 'milestones')
 EPOCHS_KEYS = ('train_cfg.max_epochs', *(f'param_scheduler*.{key}' for key in SPANS))
-# Libraries whose models can be teachers by name -> one of them
-LIBRARIES = dict(timm='timm:vit_small_patch16_dinov3.lvd1689m', hf='hf:facebook/dinov2-small')
-SWITCHES = ('layer_norm_targets', 'dtype')  # of the targets, whichever teacher they come from
 TESTING = ('val', 'test')  # a folder that holds these beside train/ holds a part to train on
 
 
@@ -102,24 +100,6 @@ def innermost_dataset(loader: Optional[ConfigDict]) -> Optional[ConfigDict]:
     while isinstance(dataset, dict) and isinstance(dataset.get('dataset'), dict):
         dataset = dataset.dataset
     return dataset
-
-
-def set_teacher(cfg: Config, teacher: str) -> None:
-    """Another file for the config's teacher, or another teacher by its name."""
-    generator = cfg.model.get('target_generator') if cfg.get('model') else None
-    if not isinstance(generator, dict) or not generator.keys() & {'checkpoint', *LIBRARIES}:
-        raise unfit(cfg, '--teacher', 'it has no teacher')
-    library, found, name = teacher.partition(':')
-    if found and library in LIBRARIES:
-        if not name.partition('=')[0]:
-            raise ConfigError(f'--teacher {teacher} expects a name after {library}:, such as '
-                              f'{LIBRARIES[library]}.')
-        kept = {key: generator[key] for key in SWITCHES if key in generator}
-        cfg.model.target_generator = ConfigDict(type=generator.type, **{library: name}, **kept)
-    else:
-        generator.checkpoint = teacher
-        for key in ('sha256', 'if_missing'):  # of the one that stood there
-            generator.pop(key, None)
 
 
 def set_batch_size(cfg: Config, count: int) -> None:
@@ -250,11 +230,6 @@ def training(cfg: Config, option: str) -> Config:
     if not cfg.get('train_dataloader') or not cfg.get('optim_wrapper'):
         raise unfit(cfg, option, 'it trains nothing')
     return cfg
-
-
-def unfit(cfg: Config, option: str, reason: str) -> ConfigError:
-    return ConfigError(f'{option} makes no sense for {Path(cfg.filename or "this config").name}: '
-                       f'{reason}.')
 
 
 SHORTCUTS: Dict[str, Callable[[Config, Any], None]] = dict(

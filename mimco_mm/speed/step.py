@@ -14,6 +14,7 @@ from mmpretrain.structures import DataSample
 
 from ..models.acceleration import accelerate
 from ..models.utils import batch_masks
+from ..teacher_parts import teacher_parts
 
 
 class TrainingStep:
@@ -104,12 +105,12 @@ def optimization(config: dict, faster: bool) -> dict:
 
 def build_model(config: dict, folder: Path) -> torch.nn.Module:
     """The model with its first weights, those of a teacher random."""
-    if 'target_generator' in config:
-        file = folder / 'teacher.pth'
-        teacher = MODELS.build(config['target_generator'].backbone)
+    for key, part in teacher_parts(config).items():
+        file = folder / f'{key}.pth'
+        teacher = MODELS.build(part['target_generator'].backbone)
         teacher.init_weights()
         torch.save(teacher.state_dict(), file)
-        config['target_generator'].update(checkpoint=str(file), sha256=None)
+        part['target_generator'].update(checkpoint=str(file), sha256=None)
     model = MODELS.build(config)
     model.init_weights()
     return model

@@ -8,6 +8,7 @@ from mmengine.dist import all_reduce
 from torch import nn
 
 from ..engine.sharding import is_sharded, unsharded_type
+from ..models import teachers_of
 
 # In the order in which a step makes them.
 STAGES = ('input', 'parameter', 'module output', 'loss', 'gradient')
@@ -91,10 +92,10 @@ class watched_outputs:
         self.calls = 0
         self.noted = False
         self.modules = {name: module for name, module in model.named_modules() if name}
-        teacher = getattr(model.target_generator, 'network', None)  # hidden from the model
-        if isinstance(teacher, nn.Module):
-            self.modules.update((f'target_generator.network.{name}'.rstrip('.'), module)
-                                for name, module in teacher.named_modules())
+        for name, teacher in teachers_of(model).items():  # hidden from the model
+            place = f'teacher_{name}.target_generator' if name else 'target_generator'
+            self.modules.update((f'{place}.network.{inner}'.rstrip('.'), module)
+                                for inner, module in teacher.network.named_modules())
 
     def __enter__(self) -> None:
         self.handles = [module.register_forward_hook(self._hook(name))

@@ -8,6 +8,7 @@ from mmpretrain.structures import DataSample
 from torch import nn
 from torch.nn import functional as F
 
+from ..models import branches_of
 from ..models.losses import InfoNCELoss
 from ..models.utils import batch_masks, expand_mask
 
@@ -26,6 +27,7 @@ class StepObserver:
             student and teacher, as the patch loss compares them, over the masked patches.
         features: ``feature``, the student's, and ``teacher``, both (n, C) in float32: the last map
             averaged over its positions, of the first images of the first view.
+        Of several teachers ``NAME_`` is before what belongs to one of them.
 
     Args:
         model: one of mmpretrain's self-supervised algorithms, not wrapped.
@@ -35,7 +37,11 @@ class StepObserver:
     def __init__(self, model: nn.Module, samples: int) -> None:
         self.model = model
         self.samples = samples
-        self.contrastive = [(name, module) for name, module in model.named_modules()
+        self.branches = {f'{name}_' if name else '': branch
+                         for name, branch in branches_of(model).items()}
+        self.contrastive = [(f'{whose}{level_of(name)}', module)
+                            for whose, branch in self.branches.items()
+                            for name, module in branch.named_modules()
                             if isinstance(module, (InfoNCELoss, CrossEntropyLoss))]
         self.handles = []
         self.detach()
@@ -47,13 +53,14 @@ class StepObserver:
         self.scalars: Dict[str, List[torch.Tensor]] = {}
         self.features: Dict[str, torch.Tensor] = {}
         self._watch(self.model.backbone, self._features_of('feature'))
-        if isinstance(self.model.target_generator, nn.Module):
-            self._watch(self.model.target_generator, self._features_of('teacher'))
-        for name, module in self.contrastive:
-            self._watch(module, self._contrast_of(level_of(name)))
-        if getattr(self.model, 'patch_head', None) is not None:
-            self._watch(self.model.patch_head.predictor, self._keep_prediction)
-            self._watch(self.model.momentum_patch_neck, self._compare_patches)
+        for level, module in self.contrastive:
+            self._watch(module, self._contrast_of(level))
+        for whose, branch in self.branches.items():
+            if isinstance(branch.target_generator, nn.Module):
+                self._watch(branch.target_generator, self._features_of(f'{whose}teacher'))
+            if getattr(branch, 'patch_head', None) is not None:
+                self._watch(branch.patch_head.predictor, self._keep_prediction)
+                self._watch(branch.momentum_patch_neck, self._patches_of(whose))
 
     def check(self) -> None:
         """Raise the error of the last step's looks, if there was one."""
@@ -101,14 +108,17 @@ class StepObserver:
     def _keep_prediction(self, module, inputs, output) -> None:
         self.prediction = output
 
-    def _compare_patches(self, module, inputs, output) -> None:
-        similarity = F.cosine_similarity(self.prediction.float(), output.float(), dim=1)
-        self.prediction = None
-        mask = batch_masks(self.data_samples)
-        if mask is not None:
-            mask = expand_mask(mask, similarity.shape[-2:]).to(similarity, non_blocking=True)
-            similarity = similarity * mask * (mask.numel() / mask.sum())
-        self._add('patch_agreement', similarity.mean())
+    def _patches_of(self, whose: str) -> Callable:
+        def look(module, inputs, output):
+            similarity = F.cosine_similarity(self.prediction.float(), output.float(), dim=1)
+            self.prediction = None
+            mask = batch_masks(self.data_samples)
+            if mask is not None:
+                mask = expand_mask(mask, similarity.shape[-2:]).to(similarity, non_blocking=True)
+                similarity = similarity * mask * (mask.numel() / mask.sum())
+            self._add(f'{whose}patch_agreement', similarity.mean())
+
+        return look
 
 
 def level_of(name: str) -> str:

@@ -1,6 +1,6 @@
 import os
 import shutil
-from typing import Iterator, List, Optional
+from typing import Iterator, Optional
 
 import torch
 from mmengine.device import get_device
@@ -13,6 +13,7 @@ from torch import nn
 
 from ..engine.optim import AutocastOptimWrapper, WarmupCosineLR
 from ..engine.resuming import last_rate
+from ..models import branches_of, teachers_of
 from ..models.acceleration import compiled_blocks
 from ..names import printable
 
@@ -42,7 +43,7 @@ class PretrainSummaryHook(Hook):
             batch(runner),
             *masks(runner, model),
             learning_rate(runner),
-            *teacher(model),
+            *teachers(model),
             parameters(model),
             *compilation(model),
             results(runner, model, self.work_dir or runner.work_dir),
@@ -129,16 +130,19 @@ def schedule(runner) -> str:
     return text if rate is None else f'{text}; last step at {rate:.4g}'
 
 
-def teacher(model: nn.Module) -> List[str]:
-    target = model.target_generator
-    if getattr(target, 'report', None) is None:
-        return []
-    adapter = getattr(model, 'adapter', None)
-    widths = (f'adapter {adapter.in_channels} -> {adapter.out_channels} channels behind the student'
-              if isinstance(adapter, nn.Conv2d) else 'no adapter')
-    return [f'teacher {target.report}; frozen, in eval mode, not saved',
-            f'teacher {target.told()}; {widths}',
-            f'features of the teacher: {target.spread}']
+def teachers(model: nn.Module) -> Iterator[str]:
+    """What each teacher is, how it sees images, and what it gives."""
+    branches = branches_of(model)
+    for name, target in teachers_of(model).items():
+        adapter = getattr(branches[name], 'adapter', None)
+        told = (f'adapter {adapter.in_channels} -> {adapter.out_channels} channels behind the '
+                'student' if isinstance(adapter, nn.Conv2d) else 'no adapter')
+        title = f'teacher {name}:' if name else 'teacher'
+        if name:
+            told += f'; losses times {branches[name].weight:g}'
+        yield f'{title} {target.report}; frozen, in eval mode, not saved'
+        yield f'{title} {target.told()}; {told}'
+        yield f'features of the teacher{f" {name}" if name else ""}: {target.spread}'
 
 
 def parameters(model: nn.Module) -> str:
@@ -147,10 +151,12 @@ def parameters(model: nn.Module) -> str:
     frozen = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
-            part = '.'.join(name.split('.')[:2 if name.startswith('backbone.') else 1])
+            inside = name.startswith(('backbone.', 'teacher_'))
+            part = '.'.join(name.split('.')[:2 if inside else 1])
             frozen[part] = frozen.get(part, 0) + parameter.numel()
     named = ', '.join(f'{part} {count / 1e6:.2f} M' for part, count in frozen.items())
-    besides = ' besides the teacher' if getattr(model, 'target_generator', None) else ''
+    count = len(teachers_of(model))
+    besides = f' besides the teacher{"s" if count > 1 else ""}' if count else ''
     return f'trainable {trainable / 1e6:.2f} M; frozen{besides}: {named or "none"}'
 
 

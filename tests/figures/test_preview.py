@@ -55,7 +55,7 @@ def test_mean_similarity__of_masked_and_visible_positions():
 def test_figure__a_column_an_image_a_row_a_look_and_one_scale_for_all_maps():
     rows = dict(crop=IMAGES, mask=shade_masked(IMAGES, MASK))
     names = ['a.png', 'b.png', 'a_name_of_more_letters_than_fit.png']
-    figure = plot_preview(rows, names, 'title', SIMILARITY, MASK)
+    figure = plot_preview(rows, names, 'title', dict(similarity=SIMILARITY), MASK)
     axes = np.array(figure.axes[:9]).reshape(3, 3)
     for row, images in zip(axes, rows.values()):
         for axis, image in zip(row, images):

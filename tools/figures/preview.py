@@ -29,8 +29,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                              '%(default)s)')
     parser.add_argument('--data', metavar='DIR_OR_URL',
                         help='images, as --data of tools/train.py (default: those of the config)')
-    parser.add_argument('--teacher', metavar='PATH_URL_OR_NAME',
-                        help="the run's teacher, where the config names another")
+    parser.add_argument('--teacher', metavar='PATH_URL_OR_NAME', action='append',
+                        help="the run's teacher, where the config names another; of several "
+                             'teachers each, by an option of its own')
     parser.add_argument('--mask-ratio', type=float, metavar='PART',
                         help='part of each image that is masked')
     add_cfg_options(parser, 'set keys of the config, as in tools/train.py')

@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Dict
+from typing import Dict, List, Union
 
 import torch
 from mmengine.dist import master_only
@@ -10,6 +10,7 @@ from mmpretrain.registry import HOOKS
 from torch import nn
 
 from ...checkpoints import heads_of, save_backbone
+from ...models import teachers_of
 from ...version import __version__
 from ..resuming import identity_of
 from ..sharding import gathered, unsharded_type
@@ -44,7 +45,7 @@ class BackboneFileHook(Hook):
         """
         by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
         when = f'epoch_{runner.epoch}' if by_epoch else f'iter_{runner.iter}'
-        report = getattr(model.target_generator, 'report', None)
+        reports = [teacher.report for teacher in teachers_of(model).values()]
         file = Path(runner.work_dir, f'backbone_{when}.pth')
         if file.is_file() and not trained:
             runner.logger.info(f'The backbone alone, as it was written before: {file}')
@@ -58,8 +59,13 @@ class BackboneFileHook(Hook):
             iter=runner.iter,
             seed=runner.seed,
             config=runner.cfg.pretty_text,
-            teacher=str(report) if report else None,
-            teacher_checkpoint=report.checkpoint if report else None,
+            teacher='; '.join(map(str, reports)) or None,
+            teacher_checkpoint=one_or_all([report.checkpoint for report in reports]),
             run_identity=identity_of(runner),
             mimco_mm_version=__version__)
         runner.logger.info(f'The backbone alone, for transfers and exports: {file}')
+
+
+def one_or_all(values: List[str]) -> Union[None, str, List[str]]:
+    """The one of a list of one, None of none."""
+    return values if len(values) > 1 else next(iter(values), None)

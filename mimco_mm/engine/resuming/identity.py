@@ -9,6 +9,9 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional
 from mmengine.config import Config
 from mmengine.model import is_model_wrapper
 
+from ...models import teachers_of
+from ...teacher_parts import TEACHERS
+
 # The parts of a config that decide what is computed, or when.
 PARTS = ('model', 'data_preprocessor', 'train_dataloader.dataset', 'train_dataloader.sampler',
          'train_dataloader.collate_fn', 'optim_wrapper', 'auto_scale_lr', 'param_scheduler',
@@ -37,7 +40,8 @@ class Difference(NamedTuple):
 def identity_of(runner) -> dict:
     """What is compared on resume, in types that a checkpoint can hold."""
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    teacher = getattr(getattr(model, 'target_generator', None), 'report', None)
+    teachers = {f'teacher_sha256.{name}'.rstrip('.'): teacher.report.sha256
+                for name, teacher in teachers_of(model).items()}
     start = getattr(getattr(model, 'backbone', None), 'started_from', None)
     loader = runner.train_dataloader
     batch = (runner.world_size * loader.batch_sampler.batch_size
@@ -45,7 +49,7 @@ def identity_of(runner) -> dict:
     return dict(effective_batch=batch, iterations_an_epoch=len(loader),
                 images=len(loader.dataset),
                 images_sha256=getattr(loader.dataset, 'images_sha256', None),
-                teacher_sha256=teacher.sha256 if teacher else None,
+                **(teachers or dict(teacher_sha256=None)),
                 start_sha256=start.sha256 if start else None,
                 config=relevant(runner.cfg))
 
@@ -65,7 +69,8 @@ def relevant(cfg: Config) -> Dict[str, Any]:
 def flat(value: Any, key: str) -> Dict[str, Any]:
     """{'a.0.b': value} of nested dicts and lists of them; other lists are values."""
     if isinstance(value, dict):
-        items = [(name, one) for name, one in value.items() if name not in LEFT_OUT]
+        items = [(name, one) for name, one in value.items()
+                 if name not in LEFT_OUT or key == TEACHERS]
     elif isinstance(value, (list, tuple)) and any(
             isinstance(one, (dict, list, tuple)) for one in value):
         items = list(enumerate(value))

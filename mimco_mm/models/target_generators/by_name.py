@@ -13,6 +13,7 @@ from mmpretrain.registry import MODELS
 from torch import nn
 
 from ...errors import ConfigError
+from ...teacher_parts import teacher_parts, told_at
 from .names import SIDE, Named, named_teacher
 
 STEP = 16  # px between the sides that are tried where a teacher's stride gives none
@@ -44,26 +45,32 @@ class Fitted(NamedTuple):
 
 def fit_named_teacher(model: dict, data_preprocessor: Optional[dict] = None,
                       units: int = 1) -> None:
-    """Replace a teacher's name in a model's config by all that it stands for.
+    """Replace each teacher's name in a model's config by all that it stands for.
 
     That is the teacher's network, file, image size and normalisation, and, for its width, the
     adapter behind the student, ``in_channels`` of necks and of regression heads.
 
     Args:
-        model: config of a ``MimCo``, changed in place.
+        model: config of a ``MimCo`` or of a ``MultiTeacherMimCo``, changed in place.
         data_preprocessor: of the run, which tells how the student's images are normalised.
         units: of a mask, along a side.
 
     Raises:
         UserError: there is no such teacher, or none whose patches fit the student's.
     """
-    teacher = model.get('target_generator')
-    named = named_teacher(teacher) if isinstance(teacher, dict) else None
-    if named is None:
-        return
+    for key, part in teacher_parts(model).items():
+        with told_at(key):
+            named = named_teacher(part['target_generator'])
+            if named is not None:
+                fit_part(part, named, student_of(model)._replace(units=units),
+                         model.get('data_preprocessor') or data_preprocessor or {})
+
+
+def fit_part(part: dict, named: Named, student: Student, data_preprocessor: dict) -> None:
+    """The same of the part of a config that has one teacher."""
+    teacher = part['target_generator']
     if isinstance(teacher.get('backbone'), dict):
         named = named._replace(backbone={**named.backbone, **teacher['backbone']})
-    student = student_of(model)._replace(units=units)
     fitted = fit_side(named, student, teacher.get('input_size'))
     for key in ('timm', 'hf'):
         teacher.pop(key, None)
@@ -72,9 +79,9 @@ def fit_named_teacher(model: dict, data_preprocessor: Optional[dict] = None,
     if fitted.side != student.side:
         teacher['input_size'] = fitted.side
     norm = dict(mean=list(named.mean), std=list(named.std))
-    if not same_norm(norm, model.get('data_preprocessor') or data_preprocessor or {}):
+    if not same_norm(norm, data_preprocessor):
         teacher.setdefault('input_norm', norm)
-    fit_width(model, student.width, fitted.width)
+    fit_width(part, student.width, fitted.width)
 
 
 def student_of(model: dict) -> Student:
@@ -171,14 +178,14 @@ def same_norm(norm: dict, preprocessor: dict) -> bool:
                for key in ('mean', 'std'))
 
 
-def fit_width(model: dict, student: int, teacher: int) -> None:
+def fit_width(part: dict, student: int, teacher: int) -> None:
     """Set the adapter between two widths, and the inputs of all that comes after it."""
     if student == teacher:
-        model.pop('adapter', None)
+        part.pop('adapter', None)
     else:
-        model['adapter'] = dict(
+        part['adapter'] = dict(
             type='ChannelAdapter', in_channels=student, out_channels=teacher)
     for name in ('patch_neck', 'image_neck', 'patch_head', 'image_head'):
-        part = model.get(name)
-        if isinstance(part, dict) and 'in_channels' in part:
-            part['in_channels'] = teacher
+        level = part.get(name)
+        if isinstance(level, dict) and 'in_channels' in level:
+            level['in_channels'] = teacher

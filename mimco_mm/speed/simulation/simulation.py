@@ -13,7 +13,7 @@ from ...models.acceleration import accelerate
 from ..step import build_model, masked_sample, optimization
 from .simulated_step import StepCount, count_steps
 
-VIEWS = {'MimCo': 1, 'SimMIM': 1, 'MoBY': 2, 'MoCoV3': 2, 'SimMIMMoBY': 3}
+VIEWS = {'MimCo': 1, 'MultiTeacherMimCo': 1, 'SimMIM': 1, 'MoBY': 2, 'MoCoV3': 2, 'SimMIMMoBY': 3}
 CLASSIFIERS = ('ImageClassifier', 'LinearProbe')
 PREPROCESSORS = ('DecodingDataPreprocessor', 'MimCoDataPreprocessor', 'SelfSupDataPreprocessor')
 
