@@ -5,20 +5,23 @@ from pathlib import Path
 import pytest
 import torch
 
+from mimco_mm.options.teachers import set_teacher
 from tests import tiny
 from tests.two_ranks import losses_of, on_two_ranks
 
 GLOBAL_BATCH, EPOCHS = 8, 3
-NAMES = ('mimco_swin-t', 'teachers/moby_swin-t')
+SEVERAL = ', two teachers'
+NAMES = ('mimco_swin-t', 'teachers/moby_swin-t', f'mimco_swin-t{SEVERAL}')
 
 
 def trained(name: str, root: Path, ranks: int) -> dict:
     """Losses and state at the end of a run, of this process's rank."""
-    cfg = tiny.config(name, root / f'run-{ranks}' / name, root / 'images',
+    cfg = tiny.config(name.removesuffix(SEVERAL), root / f'run-{ranks}' / name, root / 'images',
                       batch_size=GLOBAL_BATCH // ranks, epochs=EPOCHS,
                       **{'model.backbone.drop_path_rate': 0.})  # its draws belong to a rank
     if 'mimco' in name:
-        cfg.model.target_generator.checkpoint = str(root / 'teacher.pth')
+        files = [str(root / f'{file}.pth') for file in ('teacher', 'other')]
+        set_teacher(cfg, files if name.endswith(SEVERAL) else files[0])
     cfg.launcher = 'none' if ranks == 1 else 'pytorch'
     cfg.custom_hooks = [*cfg.custom_hooks, dict(type='RecordLosses')]
     runner = tiny.train(cfg)
@@ -32,9 +35,10 @@ def all_trained(root: Path) -> dict:
 
 @pytest.fixture(scope='module')
 def ranks(tmp_path_factory) -> tuple:
-    """A folder with images and a teacher, and what each of two ranks has at the end of its runs."""
+    """A folder with images and teachers, and what each of two ranks has at the end of its runs."""
     root = tiny.write_images(tmp_path_factory.mktemp('ranks') / 'images', 2 * GLOBAL_BATCH).parent
     tiny.write_teacher(root / 'teacher.pth')
+    tiny.write_teacher(root / 'other.pth', seed=2)
     return root, on_two_ranks(all_trained, root)
 
 
@@ -56,7 +60,7 @@ def test_two_processes__equal_one(name, ranks):
     for wanted, got in zip(single['losses'], first['losses']):
         assert wanted == pytest.approx(got, rel=2e-5)
     queues = [key for key in single['state'] if key.endswith('.keys')]
-    assert len(queues) == 2
+    assert len(queues) == (4 if name.endswith(SEVERAL) else 2)
     for key in queues:
         assert torch.equal(first['state'][key], second['state'][key]), 'ranks hold other queues'
         # 6 batches of 8 keys went through a queue of 40: slots 0-7 hold the last batch

@@ -37,9 +37,9 @@ def write_stripes(root: Path, train: int, test: int) -> Path:
     return root
 
 
-def write_teacher(path: Path) -> Path:
+def write_teacher(path: Path, seed: int = 1) -> Path:
     """A stage-1 checkpoint of ``BACKBONE`` with random weights."""
-    torch.manual_seed(1)
+    torch.manual_seed(seed)
     teacher = MODELS.build(dict(type='SwinTransformer', **BACKBONE))
     state = {f'backbone.{key}': value for key, value in teacher.state_dict().items()}
     torch.save(dict(state_dict=state, meta={}), path)

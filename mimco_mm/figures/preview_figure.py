@@ -96,11 +96,11 @@ def draw_preview(request: PreviewRequest, cfg: Config) -> Figure:
         if algorithm(cfg) in TAUGHT:
             similarity = {}
             for name, maps in inspection.patch_similarities(model, inputs, samples).items():
-                whose = f' to {name}' if name else ''
-                similarity[f'similarity{whose}'] = maps = maps.cpu().numpy()
-                means = preview.in_words(preview.mean_similarity(maps, mask))
-                title += f': similarity{whose} {means}'
-                print(f'similarity of student and teacher{f" {name}" if name else ""}, mean of '
+                label = f'similarity to {name}' if name else 'similarity'
+                similarity[label] = maps.cpu().numpy()
+                means = preview.in_words(preview.mean_similarity(similarity[label], mask))
+                title += f'{":" if len(similarity) == 1 else ";"} {label} {means}'
+                print(f'{" ".join(["similarity of student and teacher", name]).rstrip()}, mean of '
                       f'{len(samples)} images: {means}')
         else:
             pixels = inspection.reconstruct(model, views[-1], samples)

@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mimco_mm.checkpoints import read_checkpoint
 from mimco_mm.engine import sharding
+from mimco_mm.options.teachers import set_teacher
 from mimco_mm.watch.stopping import TrainingStopped
 from tests import tiny
 from tests.leaves import leaves
@@ -30,7 +31,9 @@ RUNS = dict(
     moby_ddp=('teachers/moby_swin-t', False, None),
     moby_fsdp=('teachers/moby_swin-t', True, None),
     parts_ddp=('mimco_swin-t', False, None),
-    parts_fsdp=('mimco_swin-t', True, None))
+    parts_fsdp=('mimco_swin-t', True, None),
+    several_ddp=('mimco_swin-t', False, None),
+    several_fsdp=('mimco_swin-t', True, None))
 # BN cancels the biases before it: their gradients are rounding, which AdamW makes steps. They are
 # in BN's running means.
 ROUNDING = ('neck.0.bias', 'module.0.bias', 'predictor.0.bias', 'norm1.bias', 'neck.3.bias',
@@ -39,7 +42,7 @@ ROUNDING = ('neck.0.bias', 'module.0.bias', 'predictor.0.bias', 'norm1.bias', 'n
 
 def config(root: Path, run: str) -> Config:
     name, fsdp, before = RUNS[run]
-    epochs = 2 if 'mimco' in name and not run.startswith('parts') else 1
+    epochs = 2 if 'mimco' in name and not run.startswith(('parts', 'several')) else 1
     cfg = tiny.config(name, root / run, root / 'images', batch_size=4, epochs=epochs, fsdp=fsdp, **{
         'optim_wrapper.optimizer.lr': 1.0,  # large steps, so that any difference grows
         'optim_wrapper.clip_grad.max_norm': 0.5,  # below all norms
@@ -54,6 +57,10 @@ def config(root: Path, run: str) -> Config:
                                    queries='queries', img_size=32, num_workers=0)
     if 'mimco' in name:
         cfg.model.target_generator.checkpoint = str(root / 'teacher.pth')
+    if run.startswith('several'):
+        set_teacher(cfg, [str(root / 'teacher.pth'), str(root / 'other.pth')])
+        cfg.model.teachers.other.update(weight=0.5, adapter=dict(
+            type='ChannelAdapter', in_channels=16, out_channels=16))
     if before is not None:
         cfg.resume, cfg.load_from = True, str(root / before / 'epoch_1.pth')
     cfg.launcher = 'pytorch'
@@ -123,6 +130,7 @@ def ends(tmp_path_factory):
     root = tmp_path_factory.mktemp('fsdp')
     tiny.write_images(root / 'images', 16)
     tiny.write_teacher(root / 'teacher.pth')
+    tiny.write_teacher(root / 'other.pth', seed=2)
     for part in ('bank', 'queries'):
         for label in 'ab':
             tiny.write_images(root / 'labelled' / part / label, 5)
@@ -130,13 +138,13 @@ def ends(tmp_path_factory):
 
 
 @needs_fsdp
-@pytest.mark.parametrize('name', ['', 'moby_', 'parts_'])
+@pytest.mark.parametrize('name', ['', 'moby_', 'parts_', 'several_'])
 def test_fsdp__trains_and_saves_what_ddp_does(ends, name):
     root, (first, second) = ends
     wanted, got = first[f'{name}ddp'], first[f'{name}fsdp']
     for a, b in zip(wanted['losses'], got['losses']):
         assert a == pytest.approx(b, rel=1e-5)
-    assert len(got['losses']) == (2 if name == 'moby_' else 4)
+    assert len(got['losses']) == (2 if name in ('moby_', 'several_') else 4)
     assert wanted['health'].keys() == got['health'].keys()
     assert wanted['health']['train/grad_norm'] > 0.5, 'nothing was clipped'
     assert wanted['health'] == pytest.approx(got['health'], rel=1e-3)

@@ -81,6 +81,7 @@ def test_figure__a_long_title_over_one_image_stays_in_the_picture():
 def test_figure__without_mask_or_of_equal_values_can_be_drawn(tmp_path):
     plain = plot_preview({'view 1': IMAGES, 'view 2': IMAGES}, ['a', 'b', 'c'], 'views')
     assert len(plain.axes) == 6
-    same = plot_preview(dict(crop=IMAGES), ['a', 'b', 'c'], '', np.ones_like(SIMILARITY))
+    same = plot_preview(dict(crop=IMAGES), ['a', 'b', 'c'], '',
+                        dict(similarity=np.ones_like(SIMILARITY)))
     same.savefig(tmp_path / 'same.png')
     assert same.axes[3].get_title() == 'all 1.00'
