@@ -1,6 +1,11 @@
 """The errors that are the user's to mend, and how they are told."""
 
 import re
+from contextlib import contextmanager
+from typing import Iterator
+
+# What a part with one teacher has under its key, and an error may name
+KEYS = re.compile(r'\bmodel\.(?=target_generator|adapter|patch_|image_|weight|base_momentum)')
 
 
 class UserError(Exception):
@@ -28,3 +33,19 @@ def without_workers_traceback(error: UserError) -> str:
     if 'Original Traceback' in text:
         text = re.split(rf'^[\w.]*{type(error).__name__}: ', text, flags=re.MULTILINE)[-1]
     return text.strip()
+
+
+@contextmanager
+def told_at(key: str) -> Iterator[None]:
+    """Let errors of the part of one teacher name the keys where it stands in the config.
+
+    Args:
+        key: see ``teacher_parts``.
+    """
+    try:
+        yield
+    except UserError as error:
+        if key == 'model':
+            raise
+        text = KEYS.sub(f'{key}.', str(error))
+        raise type(error)(text if text != str(error) else f'`{key}`: {text}') from error

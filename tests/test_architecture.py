@@ -16,8 +16,8 @@ PACKAGE = [path for path in SOURCES if path.relative_to(ROOT).parts[0] == 'mimco
 MAX_LINES = 350
 # From the ground up: a room imports from floors below it, from no neighbour and from none above
 FLOORS = [
-    ['errors', 'names', 'version', 'requirements', 'config_names', 'origins', 'progress'],
-    ['teacher_parts'],
+    ['errors', 'names', 'version', 'requirements', 'config_names', 'origins', 'progress',
+     'teacher_parts'],
     ['processes', 'checkpoints', 'datasets'],
     ['records', 'models', 'evaluation', 'options'],
     ['embedding', 'engine', 'tables'],

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from ..checkpoints import CheckpointError, read_checkpoint
 from ..engine.training_images import build_preprocessor
-from ..errors import ConfigError
+from ..errors import ConfigError, told_at
 from ..models import MimCo, MultiTeacherMimCo, branches_of, teachers_of
 from ..models.utils import batch_masks, common_grid, expand_mask
-from ..teacher_parts import MODEL, TEACHERS, told_at
+from ..teacher_parts import MODEL, TEACHERS
 from ..watch import untouched
 
 SHOWN = 300  # characters of each line of torch's list of tensors

@@ -1,14 +1,19 @@
 """One student of several teachers: the sum of as many MimCos with one student."""
 
+import re
+
 import pytest
 import torch
 from mmengine.config import Config, ConfigDict
 from torch import nn
 
-from mimco_mm.errors import ConfigError
+from mimco_mm.engine import fit_teacher
+from mimco_mm.errors import ConfigError, told_at
 from mimco_mm.models import MultiTeacherMimCo, branches_of, teachers_of
+from mimco_mm.options import CONFIGS, check_config, load_config
 from mimco_mm.options.teachers import branch_name, set_teacher
-from mimco_mm.teacher_parts import teacher_parts, told_at
+from mimco_mm.tables.effective_epochs import effective_epochs_of_config
+from mimco_mm.teacher_parts import teacher_parts
 
 from .test_mimco import GRID, B, C, Maps, TeacherMaps, at_step, build, head, neck, samples
 
@@ -183,6 +188,23 @@ def test_teacher__several_get_copies_of_all_but_the_student():
     ('m.pth', 'm_3')])
 def test_teacher__names_are_of_files_and_models(teacher, name):
     assert branch_name(teacher, {'m', 'm_2'}) == name and name.isidentifier()
+
+
+def test_config__of_the_document_is_fitted_to_both_teachers(tmp_path):
+    page = (CONFIGS.parent / 'docs' / 'teachers.md').read_text()
+    text, = re.findall(r'```python\n(_base_ = .*?)```', page, re.DOTALL)
+    file = tmp_path / 'config.py'
+    file.write_text(text.replace("'mimco", f"'{CONFIGS}/pretrain/mimco"))
+    cfg = load_config(str(file))
+    check_config(cfg)
+    fit_teacher(cfg)
+    moby, dinov3 = cfg.model.teachers.moby, cfg.model.teachers.dinov3
+    assert (moby.patch_neck.in_channels, moby.get('adapter')) == (768, None)
+    assert 'moby_swin_t' in moby.target_generator.checkpoint
+    assert (dinov3.image_neck.in_channels, dinov3.weight) == (384, 0.5)
+    assert dinov3.adapter == dict(type='ChannelAdapter', in_channels=768, out_channels=384)
+    assert dinov3.target_generator.backbone.model_name == 'vit_small_patch16_dinov3.lvd1689m'
+    assert effective_epochs_of_config(cfg) is None  # DINOv3's are not in its name
 
 
 @pytest.mark.parametrize('teachers, model, message', [

@@ -34,6 +34,8 @@ def test_effective_epochs__equal_the_papers_own_count():
 
 @pytest.mark.parametrize('algorithm, teacher, expected', [
     ('MimCo', 'a/backbone_epoch_40.pth', 90), ('MimCo', 'https://x.org/vit-s-300ep.pth.tar', 610),
+    ('MultiTeacherMimCo', ['a/backbone_epoch_40.pth', 'vit-s-300ep.pth'], 690),
+    ('MultiTeacherMimCo', ['a/backbone_epoch_40.pth', 'deep.pth'], None),
     ('MimCo', 'dir_100ep/teacher.pth', None), ('MimCo', 'deep.pth', None), ('MAE', None, None)])
 def test_effective_epochs__teacher_by_its_files_name(algorithm, teacher, expected):
     assert effective_epochs(algorithm, 10, teacher) == expected

@@ -7,8 +7,8 @@ from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 from torch import nn
 
-from ...errors import ConfigError
-from ...teacher_parts import TEACHERS, told_at
+from ...errors import ConfigError, told_at
+from ...teacher_parts import TEACHERS
 from ..utils import batch_masks
 from .mimco import MimCo
 

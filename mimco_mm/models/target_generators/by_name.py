@@ -12,8 +12,8 @@ import torch
 from mmpretrain.registry import MODELS
 from torch import nn
 
-from ...errors import ConfigError
-from ...teacher_parts import teacher_parts, told_at
+from ...errors import ConfigError, told_at
+from ...teacher_parts import teacher_parts
 from .names import SIDE, Named, named_teacher
 
 STEP = 16  # px between the sides that are tried where a teacher's stride gives none
