@@ -22,12 +22,14 @@ def apply_shortcuts(cfg: Config, values: Dict[str, Any]) -> None:
 
     Args:
         cfg: changed in place.
-        values: option (``batch_size``) -> value; None is left out.
+        values: option (``batch_size``) -> value, or a list of what it was given; None is left out.
 
     Raises:
         ConfigError: an option that makes no sense for this config, or a value out of range.
     """
     for name, value in values.items():
+        if isinstance(value, list) and len(value) == 1:
+            value, = value
         if value is not None:
             SHORTCUTS[name](cfg, value)
             if name in cfg:  # a variable of the file, so that what is written of the run is true

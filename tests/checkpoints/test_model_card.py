@@ -117,6 +117,17 @@ def test_card__says_what_the_run_was(tmp_path, library):
     assert '/home' not in card and str(tmp_path) not in card
 
 
+def test_card__names_each_of_several_teachers(tmp_path):
+    config = """model = dict(type='MultiTeacherMimCo', teachers=dict(
+        a=dict(target_generator=dict(checkpoint='/home/me/a.pth')),
+        b=dict(target_generator=dict(checkpoint='timm:b'))))"""
+    told = dict(run_identity={f'teacher_sha256.{name}': 2 * name for name in 'ab'})
+    wanted = '- teacher: `.../a.pth`, sha256 `aa`; `timm:b`, sha256 `bb`'
+    for meta in (dict(config=config), dict(teacher_checkpoint=['/home/me/a.pth', 'timm:b'])):
+        card = card_of(tmp_path, 'timm', dict(algorithm='MultiTeacherMimCo', **told, **meta))
+        assert wanted in card.splitlines() and '- method: `MimCo`' in card
+
+
 def test_card__is_read_by_the_hubs_own_client(tmp_path):
     hub = pytest.importorskip('huggingface_hub')
     card_of(tmp_path, 'timm', META, license='mit')
