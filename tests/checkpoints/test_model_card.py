@@ -118,9 +118,9 @@ def test_card__says_what_the_run_was(tmp_path, library):
 
 
 def test_card__names_each_of_several_teachers(tmp_path):
-    config = """model = dict(type='MultiTeacherMimCo', teachers=dict(
+    config = '''model = dict(type='MultiTeacherMimCo', teachers=dict(
         a=dict(target_generator=dict(checkpoint='/home/me/a.pth')),
-        b=dict(target_generator=dict(checkpoint='timm:b'))))"""
+        b=dict(target_generator=dict(checkpoint='timm:b'))))'''
     told = dict(run_identity={f'teacher_sha256.{name}': 2 * name for name in 'ab'})
     wanted = '- teacher: `.../a.pth`, sha256 `aa`; `timm:b`, sha256 `bb`'
     for meta in (dict(config=config), dict(teacher_checkpoint=['/home/me/a.pth', 'timm:b'])):
