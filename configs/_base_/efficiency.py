@@ -1,7 +1,8 @@
-# Time and memory: what changes no result, but for rounding. What does is everywhere else below
-# configs/. Figures: docs/speed.md.
+# Time and memory: what changes no result, but for rounding, and views_by for other random numbers.
+# What does is everywhere else below configs/. Figures: docs/speed.md.
 accelerate = True  # layers that compute the same in less time
 compile_blocks = False  # torch.compile of each block, for some minutes at the start
+views_by = 'auto'  # who makes MoBY's and MoCo v3's: the device if it is a GPU, else the workers
 fsdp = False  # weights, gradients and the optimizer's state in parts, one on each GPU
 
 # Taken by name, as **_base_.NAME, where a run has such a part:

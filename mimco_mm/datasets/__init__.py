@@ -1,4 +1,4 @@
-from .batched_views import Streams, image_seeds
+from .batched_views import Streams, image_seeds, split_views
 from .class_names import LabelError, check_same_classes
 from .class_sample import sample_classes
 from .collation import collate_coded, collate_decoded
@@ -19,4 +19,4 @@ __all__ = ['SCHEMES', 'SUFFIXES', 'TRAINING', 'GroundTruth', 'GroundTruthError',
            'ResilientDataset', 'RevisitedImages', 'Streams', 'TarBackend', 'address_of',
            'centre_crop', 'check_same_classes', 'collate_coded', 'collate_decoded', 'count_images',
            'find_classes', 'find_images', 'image_loader', 'image_seeds', 'is_hidden', 'list_images',
-           'load_ground_truth', 'load_revisited', 'sample_classes', 'validation_classes']
+           'load_ground_truth', 'load_revisited', 'sample_classes', 'split_views', 'validation_classes']

@@ -2,6 +2,7 @@
 
 from typing import Dict, List
 
+import numpy as np
 import torch
 from mmengine.registry import FUNCTIONS
 from mmpretrain.structures import DataSample
@@ -18,19 +19,22 @@ from .transforms.opening import image_errors
 def collate_coded(samples: List[dict]) -> dict:
     """A batch whose ``inputs`` are ``content``, all bytes in one, and ``sizes`` (B,) in bytes.
 
-    One tensor a batch: a list of them would keep as many files open between the processes.
+    One tensor a batch: a list of them would keep as many files open between the processes. Of
+    samples by ``CodedCrops`` there is ``seed`` (B,), int64, besides.
     """
     inputs = [sample['inputs'].flatten() for sample in samples]
-    return dict(
-        inputs=dict(content=torch.cat(inputs), sizes=torch.tensor([len(one) for one in inputs])),
-        data_samples=[sample['data_samples'] for sample in samples])
+    data_samples = [sample['data_samples'] for sample in samples]
+    sizes = torch.tensor([len(one) for one in inputs])
+    return dict(inputs=dict(content=torch.cat(inputs), sizes=sizes, **seeds(data_samples)),
+                data_samples=data_samples)
 
 
 @FUNCTIONS.register_module()
 def collate_decoded(samples: List[dict]) -> dict:
     """A batch whose ``inputs`` are ``pixels`` (B, h, w, 3), uint8, RGB, each written there once.
 
-    The images are those of ``LoadRGBImage`` and ``AntialiasedResizedCrop``. One that cannot be
+    Of samples by ``CodedCrops`` they are (B, V, h, w, 3), and ``seed`` (B,), int64, besides. The
+    images are those of ``LoadRGBImage`` and ``AntialiasedResizedCrop``. One that cannot be
     decoded after all, though header and end of its file are whole, is replaced by the next one of
     the batch, whose sample then names it (``broken_images``).
 
@@ -39,6 +43,7 @@ def collate_decoded(samples: List[dict]) -> dict:
     """
     pixels, broken = None, {}
     data_samples = [sample['data_samples'] for sample in samples]
+    own_seeds = seeds(data_samples)
     for row, sample in enumerate(samples):
         try:
             image = decoded(sample['inputs'], data_samples[row])
@@ -54,18 +59,29 @@ def collate_decoded(samples: List[dict]) -> dict:
             f'{printable(data_samples[0].img_path)} ({broken[0]}). Look where `--data` '
             '(`train_dataloader.dataset.dataset.data_root`) leads.')
     replace_broken(pixels, data_samples, broken)
-    return dict(inputs=dict(pixels=pixels), data_samples=data_samples)
+    return dict(inputs=dict(pixels=pixels, **own_seeds), data_samples=data_samples)
+
+
+def seeds(samples: List[DataSample]) -> Dict[str, torch.Tensor]:
+    return ({'seed': torch.tensor([sample.seed for sample in samples])}
+            if all('seed' in sample for sample in samples) else {})
 
 
 def decoded(inputs: torch.Tensor, sample: DataSample) -> torch.Tensor:
-    """Pixels (h, w, 3) of what ``PackCodedInputs`` has packed: bytes, or pixels (3, h, w)."""
-    if inputs.ndim == 3:
-        return inputs.permute(1, 2, 0)
-    (top, left, height, width), size, interpolation = sample.crop
+    """Pixels (h, w, 3), or (V, h, w, 3), of what ``PackCodedInputs`` has packed."""
+    if inputs.ndim > 1:
+        return inputs.movedim(-3, -1)
     with image_errors():
         image = decode_jpeg_strictly(inputs)
         if image is None:
             image = decode_by_pillow(inputs.numpy().tobytes())
+    if 'crops' not in sample:
+        return cropped(image, *sample.crop)
+    return torch.stack([cropped(image, *crop) for crop in sample.crops])
+
+
+def cropped(image: np.ndarray, box: tuple, size: tuple, interpolation: str) -> torch.Tensor:
+    top, left, height, width = box
     return resize_pixels(image[top:top + height, left:left + width], size, interpolation)
 
 
@@ -73,7 +89,7 @@ def replace_broken(pixels: torch.Tensor, samples: List[DataSample], broken: Dict
     """Put the next whole image of the batch, after the last the first, in each broken one's place.
 
     Args:
-        pixels: (B, h, w, 3).
+        pixels: (B, ..., h, w, 3).
         samples: of the images.
         broken: {row: why it cannot be decoded}.
     """

@@ -2,6 +2,7 @@
 
 from .hooks import *  # noqa: F403
 from .optim import *  # noqa: F403
+from .placed_views import place_views  # noqa: F401
 from .resuming import ResumableEpochLoop  # noqa: F401
 from .runner import PretrainRunner  # noqa: F401
 from .start_check import check_parts  # noqa: F401

@@ -6,7 +6,7 @@ from typing import Dict, List, NamedTuple, Optional
 from matplotlib.figure import Figure
 from mmengine.config import Config
 
-from ..engine import fit_teacher, training_images
+from ..engine import fit_teacher, place_views, training_images
 from ..errors import ConfigError
 from ..models.utils import batch_masks
 from ..names import printable
@@ -61,6 +61,7 @@ def requested_preview(request: PreviewRequest) -> Config:
             f'patch; expected MimCo, {" or ".join(RECONSTRUCTING)}, or leave --checkpoint out')
     if request.checkpoint:
         fit_teacher(cfg)
+    place_views(cfg)
     return cfg
 
 

@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config, ConfigDict
 
 from ..checkpoints import traces_of_a_run
-from ..engine import fit_teacher
+from ..engine import fit_teacher, place_views
 from ..engine.resuming import checkpoint_folders
 from ..errors import ConfigError
 from ..options import EPOCHS_KEYS, apply_options, apply_shortcuts, load_config
@@ -89,6 +89,7 @@ def complete(cfg: Config, request: Request) -> Config:
     apply_options(cfg, request.cfg_options)
     check_workers(cfg, request.cfg_options)
     fit_teacher(cfg)
+    place_views(cfg)
     cfg.launcher = request.launcher
     cfg.work_dir = request.work_dir or cfg.get('work_dir') or os.path.join(
         'work_dirs', Path(request.config).stem)

@@ -1,6 +1,6 @@
 import logging
 import re
-from typing import List
+from typing import List, Tuple
 
 import torch
 from mmengine.logging import print_log
@@ -42,25 +42,28 @@ class DecodingDataPreprocessor(MimCoDataPreprocessor):
         if not isinstance(data['inputs'], dict):
             return super().forward(data, training)
         inputs, samples = data['inputs'], data['data_samples']
-        if 'pixels' in inputs:
-            pixels = inputs['pixels'].to(self.device, non_blocking=True)
-            images = pixels.permute(0, 3, 1, 2).contiguous()
-        else:
-            images = self.decoded(inputs, samples)
+        images = self.cropped(inputs, samples).contiguous()
         flips = torch.tensor([sample.get('flip', False) for sample in samples])
         flips = flips.view(-1, 1, 1, 1).to(self.device, non_blocking=True)
         images = torch.where(flips, images.flip(-1), images)
         return super().forward(dict(inputs=images, data_samples=samples), training, rgb=True)
 
+    def cropped(self, inputs: dict, samples: List[DataSample]) -> torch.Tensor:
+        """Crops (B, 3, h, w), or (B, V, 3, h, w) by ``CodedCrops``, RGB, 0 to 255, on the device."""
+        if 'pixels' not in inputs:
+            return self.decoded(inputs, samples)
+        return inputs['pixels'].to(self.device, non_blocking=True).movedim(-1, -3)
+
     def decoded(self, inputs: dict, samples: List[DataSample]) -> torch.Tensor:
-        """(B, 3, h, w), float32, RGB, 0 to 255, of a batch by ``collate_coded``."""
+        """The same of a batch by ``collate_coded``, float32."""
         contents = inputs['content'].split(inputs['sizes'].tolist())
-        coded = [row for row, sample in enumerate(samples) if 'crop' in sample]
+        coded = [row for row, sample in enumerate(samples)
+                 if 'crop' in sample or 'crops' in sample]
         decoded = dict(zip(coded, self.decode([contents[row] for row in coded],
                                               [samples[row].img_path for row in coded])))
         return torch.stack([
-            resized_crop(decoded[row], *sample.crop) if row in decoded else
-            contents[row].view(3, *sample.img_shape[:2]).to(self.device).float()
+            resized_crops(decoded[row], sample) if row in decoded else
+            contents[row].view(crops_shape(sample)).to(self.device).float()
             for row, sample in enumerate(samples)])
 
     def decode(self, contents: List[torch.Tensor], paths: List[str]) -> List[torch.Tensor]:
@@ -99,6 +102,18 @@ def decode_on_host(content: torch.Tensor, path: str) -> torch.Tensor:
             'so that it was not found when it was read: restore or remove it, or let the workers '
             'decode, who replace such images (`train_dataloader.collate_fn.type=collate_decoded`).'
         ) from error
+
+
+def crops_shape(sample: DataSample) -> Tuple[int, ...]:
+    """Of what the host has cropped: (-1, 3, h, w) by ``CodedCrops``, else (3, h, w)."""
+    return (*((-1, ) if 'seed' in sample else ()), 3, *sample.img_shape[:2])
+
+
+def resized_crops(image: torch.Tensor, sample: DataSample) -> torch.Tensor:
+    """What is drawn for a sample, of its image (3, H, W): (3, h, w), or (V, 3, h, w)."""
+    if 'crops' not in sample:
+        return resized_crop(image, *sample.crop)
+    return torch.stack([resized_crop(image, *crop) for crop in sample.crops])
 
 
 def resized_crop(image: torch.Tensor, box: tuple, size: tuple, interpolation: str) -> torch.Tensor:

@@ -1,4 +1,4 @@
-from typing import List, Optional, Sequence
+from typing import Iterable, List, Optional, Sequence
 
 import torch
 from mmengine.structures import BaseDataElement
@@ -7,9 +7,10 @@ from mmpretrain.registry import MODELS, TRANSFORMS
 
 from ..datasets.batched_views import BatchedMask, BatchedTransform, Streams
 from ..errors import ConfigError
+from .decoding_preprocessor import DecodingDataPreprocessor
 from .preprocessors import MimCoDataPreprocessor
 
-__all__ = ['ViewClsDataPreprocessor', 'ViewDataPreprocessor']
+__all__ = ['CropViewDataPreprocessor', 'ViewClsDataPreprocessor', 'ViewDataPreprocessor']
 
 
 class ViewMaker:
@@ -40,11 +41,17 @@ class ViewMaker:
         if not isinstance(data['inputs'], dict):
             return super().forward(data, training)
         streams = Streams(data['inputs']['seed'])
-        pixels = data['inputs']['pixels'].to(self.device, non_blocking=True).float()
-        views = [self.view(pixels, transforms, streams) for transforms in self.views]
+        with torch.autocast(self.device.type, enabled=False):  # its types round such values
+            views = [self.view(images, transforms, streams)
+                     for images, transforms in zip(self.images(data), self.views)]
         if self.mask is not None:
             self.add_masks(data['data_samples'], self.mask(streams))
         return self.forward_rgb(dict(data, inputs=views if len(views) > 1 else views[0]), training)
+
+    def images(self, data: dict) -> Iterable[torch.Tensor]:
+        """What each view is made of, (B, 3, H, W), float32: all of the same images."""
+        pixels = data['inputs']['pixels'].to(self.device, non_blocking=True).float()
+        return [pixels] * len(self.views)
 
     @staticmethod
     def view(pixels: torch.Tensor, transforms: Sequence[BatchedTransform],
@@ -85,3 +92,25 @@ class ViewClsDataPreprocessor(ViewMaker, ClsDataPreprocessor):
     def forward_rgb(self, data: dict, training: bool) -> dict:
         return ClsDataPreprocessor.forward(self, dict(data, inputs=data['inputs'].flip(1)),
                                            training)
+
+
+@MODELS.register_module()
+class CropViewDataPreprocessor(ViewMaker, DecodingDataPreprocessor):
+    """``ViewMaker`` of large images: the workers have cropped each for each view, or drawn how.
+
+    Batches are those of ``CodedCrops``, by ``collate_decoded`` or ``collate_coded``. Masks, and
+    the order of all that is drawn before, are the workers'.
+    """
+
+    def images(self, data: dict) -> Iterable[torch.Tensor]:
+        crops = self.cropped(data['inputs'], data['data_samples'])
+        if crops.ndim != 5 or crops.shape[1] != len(self.views):
+            made = crops.shape[1] if crops.ndim == 5 else 1
+            raise ConfigError(
+                f'`data_preprocessor.views` has {len(self.views)} views, and the pipeline makes '
+                f'{made} crops of an image: give CodedCrops a crop for each view.')
+        for view in crops.unbind(1):
+            yield view.to(torch.float32, memory_format=torch.contiguous_format)
+
+    def forward_rgb(self, data: dict, training: bool) -> dict:
+        return MimCoDataPreprocessor.forward(self, data, training, rgb=True)

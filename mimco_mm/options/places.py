@@ -23,7 +23,8 @@ RUN = dict(
     runner_type=Argument(str), custom_imports=ANY, model_wrapper_cfg=ANY,
     find_unused_parameters=FLAG, compile=ANY, activation_checkpointing=ANY,
     efficient_conv_bn_eval=ANY, tta_model=ANY, tta_pipeline=ANY,
-    accelerate=FLAG, compile_blocks=FLAG, fsdp=FLAG, rank_timeout=Argument(float, False))
+    accelerate=FLAG, compile_blocks=FLAG, fsdp=FLAG, rank_timeout=Argument(float, False),
+    views_by=Argument(str, False))
 # Groups of settings that are no class's arguments
 GROUPS: Dict[Path, Arguments] = {
     ('auto_scale_lr', ): Arguments(

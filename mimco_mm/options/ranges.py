@@ -95,6 +95,7 @@ RANGES = {
     'env_cfg.dist_cfg.backend': BACKENDS,
     'env_cfg.dist_cfg.timeout': ABOVE_0,
     'log_processor.window_size': COUNT,
+    'views_by': Choice(('auto', 'device', 'workers')),
     'log_level': Choice(('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')),
     'ks': COUNT,
     'batch_size': COUNT,

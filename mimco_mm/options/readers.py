@@ -46,4 +46,4 @@ FOR_TRAINING = {'train_cfg', 'train_dataloader', 'optim_wrapper', 'param_schedul
                 'launcher'}
 TEST = of_run(run_arguments().named.keys() - FOR_TRAINING)
 PREVIEW = of_run(('model', 'data_preprocessor', 'train_dataloader', 'custom_imports',
-                  'default_scope'))
+                  'default_scope', 'views_by'))

@@ -95,7 +95,7 @@ FILES = sorted(CONFIGS.rglob('*.py'))
 EFFICIENCY = {
     'accelerate', 'compile_blocks', 'fsdp', 'num_workers', 'persistent_workers', 'pin_memory',
     'prefetch_factor', 'non_blocking', 'fused', 'AutocastOptimWrapper', 'MergedGroupsConstructor',
-    'collate_decoded', 'collate_coded'}
+    'collate_decoded', 'collate_coded', 'views_by'}
 
 
 def test_files__are_short_and_start_with_what_they_are():

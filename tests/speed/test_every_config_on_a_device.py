@@ -8,7 +8,7 @@ may be.
 import pytest
 from mmengine.config import Config
 
-from mimco_mm.engine import fit_teacher
+from mimco_mm.engine import fit_teacher, place_views
 from mimco_mm.speed.gpu_check.sizes import shrink
 from mimco_mm.speed.simulation import simulate
 from tests import tiny
@@ -26,6 +26,7 @@ BENCHMARKS = [f'benchmarks/{task}/{network}' for task in ('imagenet', 'linear')
 def small(name: str) -> Config:
     config = Config.fromfile(tiny.CONFIGS / f'{name}.py')
     fit_teacher(config)
+    place_views(config, gpu=True)
     if 'model_name' not in str(config.model):  # timm's networks have the size of their name
         shrink(config.model)
     return config

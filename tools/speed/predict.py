@@ -36,13 +36,14 @@ def main() -> None:
     import torch
     from mmengine.logging import MMLogger
 
-    from mimco_mm.engine import fit_teacher
+    from mimco_mm.engine import fit_teacher, place_views
     from mimco_mm.options import load_config
     from mimco_mm.speed.roofline import CARDS, fits, least_seconds
     from mimco_mm.speed.simulation import simulate
     MMLogger.get_instance('predict').setLevel(logging.ERROR)
     config = load_config(args.config)
     fit_teacher(config)
+    place_views(config, gpu=True)
     images = args.batch_size or config.train_dataloader.batch_size
     step = simulate(config, images, torch.bfloat16 if args.amp == 'bf16' else None, args.gpus,
                     faster=not args.plain)

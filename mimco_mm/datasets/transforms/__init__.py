@@ -1,6 +1,6 @@
 import warnings
 
-from .coded import CodedFlip, CodedResizedCrop, LoadCodedImage, PackCodedInputs
+from .coded import CodedCrops, CodedFlip, CodedResizedCrop, LoadCodedImage, PackCodedInputs
 from .cropping import AntialiasedResizedCrop
 from .flipping import RandomHorizontalFlip
 from .loading import LoadRGBImage, decode
@@ -9,7 +9,7 @@ from .opening import BrokenImageError, open_image
 from .packing import PackPlanes
 from .pixel_types import to_rgb
 
-__all__ = ['AntialiasedResizedCrop', 'BrokenImageError', 'CodedFlip', 'CodedResizedCrop',
+__all__ = ['AntialiasedResizedCrop', 'BrokenImageError', 'CodedCrops', 'CodedFlip', 'CodedResizedCrop',
            'LoadCodedImage', 'LoadRGBImage', 'MaskGenerator', 'PackCodedInputs', 'PackPlanes',
            'RandomHorizontalFlip', 'decode', 'open_image', 'to_rgb']
 

@@ -13,6 +13,8 @@ from io import BytesIO
 from typing import Optional, Sequence, Tuple
 
 import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
 from mmpretrain.registry import TRANSFORMS
 from PIL import ExifTags
 
@@ -81,6 +83,35 @@ class CodedResizedCrop(AntialiasedResizedCrop):
 
 
 @TRANSFORMS.register_module()
+class CodedCrops(BaseTransform):
+    """A crop for each view of an image, which is decoded once; all else is left to the device.
+
+    What ``CodedResizedCrop`` does for one crop: ``img`` becomes a list, or ``crops`` the boxes of
+    the ``coded`` image. ``seed`` is drawn after them, of whatever is to be drawn for this image
+    when its views are made (``CropViewDataPreprocessor``).
+
+    Args:
+        crops: arguments of ``AntialiasedResizedCrop``, one dict for each view, with one ``scale``.
+    """
+
+    def __init__(self, crops: Sequence[dict]) -> None:
+        self.crops = [CodedResizedCrop(**crop) for crop in crops]
+
+    def transform(self, results: dict) -> dict:
+        views = [crop.transform(dict(results)) for crop in self.crops]
+        if 'coded' in results:
+            results['crops'] = [view['crop'] for view in views]
+        else:
+            results['img'] = [view['img'] for view in views]
+        results.update(img_shape=views[0]['img_shape'], seed=self.draw_seed())
+        return results
+
+    @staticmethod
+    def draw_seed() -> int:
+        return int(np.random.randint(2**62, dtype=np.int64))
+
+
+@TRANSFORMS.register_module()
 class CodedFlip(RandomHorizontalFlip):
     """Draws ``flip``, whether to mirror the image, and leaves that to the device.
 
@@ -96,7 +127,9 @@ class CodedFlip(RandomHorizontalFlip):
 
 @TRANSFORMS.register_module()
 class PackCodedInputs(PackPlanes):
-    """mmpretrain's ``PackInputs``: ``coded`` (bytes,), or ``img`` in RGB (3, h, w), as inputs.
+    """mmpretrain's ``PackInputs``: ``coded`` (bytes,), or ``img`` in RGB, as inputs.
+
+    ``img`` is (3, h, w), or (V, 3, h, w) of ``CodedCrops``.
 
     What is left to be done to an image goes into its sample.
 
@@ -105,8 +138,15 @@ class PackCodedInputs(PackPlanes):
     """
 
     def __init__(self, meta_keys: Sequence[str] = ('img_path', )) -> None:
-        super().__init__(meta_keys=(*meta_keys, 'crop', 'flip', 'img_shape'))
+        super().__init__(meta_keys=(*meta_keys, 'crop', 'crops', 'seed', 'flip', 'img_shape'))
 
     def transform(self, results: dict) -> dict:
-        results['img'] = results['coded'] if 'coded' in results else results['img'][..., ::-1]
-        return super().transform(results)
+        if 'coded' in results:
+            results['img'] = results['coded']
+            return super().transform(results)
+        if not isinstance(results['img'], list):
+            results['img'] = results['img'][..., ::-1]
+            return super().transform(results)
+        results['img'] = [crop[..., ::-1] for crop in results['img']]
+        packed = super().transform(results)
+        return dict(packed, inputs=torch.stack(packed['inputs']))

@@ -3,11 +3,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Optional
 
+import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmpretrain.structures import DataSample
 
+from ...datasets import image_seeds
 from ...errors import ConfigError
 from ...models.acceleration import accelerate
 from ..step import build_model, masked_sample, optimization
@@ -15,7 +17,8 @@ from .simulated_step import StepCount, count_steps
 
 VIEWS = {'MimCo': 1, 'MultiTeacherMimCo': 1, 'SimMIM': 1, 'MoBY': 2, 'MoCoV3': 2, 'SimMIMMoBY': 3}
 CLASSIFIERS = ('ImageClassifier', 'LinearProbe')
-PREPROCESSORS = ('DecodingDataPreprocessor', 'MimCoDataPreprocessor', 'SelfSupDataPreprocessor')
+PREPROCESSORS = ('CropViewDataPreprocessor', 'DecodingDataPreprocessor', 'MimCoDataPreprocessor',
+                 'SelfSupDataPreprocessor')
 
 
 def simulate(config: Config, batch_size: int, dtype: Optional[torch.dtype] = torch.bfloat16,
@@ -64,6 +67,10 @@ def noise(config: Config, batch_size: int) -> dict:
     samples = [masked_sample('cpu') for _ in range(batch_size)]
     for sample in samples:
         sample.set_metainfo(dict(flip=False, img_path=''))
+    if config.data_preprocessor.type == 'CropViewDataPreprocessor':
+        seeds = torch.from_numpy(image_seeds(0, 0, np.arange(batch_size)))
+        crops = pixels.movedim(1, -1)[:, None].repeat(1, VIEWS[config.model.type], 1, 1, 1)
+        return dict(inputs=dict(pixels=crops, seed=seeds), data_samples=samples)
     if config.data_preprocessor.type == 'DecodingDataPreprocessor':
         return dict(inputs=dict(pixels=pixels.permute(0, 2, 3, 1)), data_samples=samples)
     return dict(inputs=[pixels] * VIEWS[config.model.type], data_samples=samples)
