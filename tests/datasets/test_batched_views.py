@@ -20,7 +20,8 @@ from mimco_mm.datasets.batched_views import (
     Streams,
     image_seeds,
 )
-from mimco_mm.datasets.batched_views.colour import CHANGES
+from mimco_mm.datasets.batched_views.colour import HUE, blend
+from mimco_mm.datasets.batched_views.colour_space import turn_hue
 
 COUNT, MANY = 48, 4000
 SIZE = (32, 32)
@@ -63,14 +64,15 @@ def test_resized_crop__has_pillows_pixels(photos, side, rounded):
 
 @pytest.mark.parametrize('kind', range(4))
 def test_colour_changes__are_pillows(photos, kind):
-    low, high = (-0.1, 0.1) if kind == 3 else (0.6, 1.4)
+    low, high = (-0.1, 0.1) if kind == HUE else (0.6, 1.4)
     by = streams(COUNT).uniform(1, low, high)[:, 0]
-    found = CHANGES[kind](batch(photos), torch.from_numpy(by).float()[:, None, None, None])
+    found = (turn_hue(batch(photos), torch.from_numpy(by).float()[:, None, None, None])
+             if kind == HUE else blend(batch(photos), np.full(COUNT, kind), by))
     expected = batch([ADJUST[kind](image[..., ::-1], factor)[..., ::-1].copy()
                       for image, factor in zip(photos, by)])
     wrong = (found - expected).abs()
     # of the hue a quotient that Pillow cuts off may lie on the other side of a whole number
-    assert (wrong > 0).float().mean() <= (0.01 if kind == 3 else 0) and wrong.max() <= 7
+    assert (wrong > 0).float().mean() <= (0.01 if kind == HUE else 0) and wrong.max() <= 7
 
 
 def test_jitter__changes_each_image_in_its_own_order(photos):

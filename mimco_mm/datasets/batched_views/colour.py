@@ -12,30 +12,29 @@ from .streams import Size, Streams, to_device
 from .transform import BatchedTransform
 
 
-def blend(base: torch.Tensor, images: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
-    """Pillow's: base + factor (image - base), cut off to whole numbers of 0 to 255."""
-    return (images - base).mul_(factors).add_(base).clamp_(0, 255).floor_()
+BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)  # as mmpretrain numbers them
 
 
-def brightness(images: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
-    return (images * factors).clamp_(0, 255).floor_()
+def blend(images: torch.Tensor, kinds: np.ndarray, factors: np.ndarray) -> torch.Tensor:
+    """Pillow's: base + factor (image - base), cut off to whole numbers of 0 to 255.
 
-
-def contrast(images: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
-    mean = (luma(images).mean((1, 2, 3), keepdim=True) + 0.5).floor()
-    return blend(mean, images, factors)
-
-
-def saturation(images: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
-    return blend(luma(images), images, factors)
-
-
-CHANGES = (brightness, contrast, saturation, turn_hue)  # as mmpretrain numbers them
+    Args:
+        images: (B, 3, H, W).
+        kinds: (B,), of each image: the base is black (BRIGHTNESS), the mean of its grey (CONTRAST)
+            or its grey (SATURATION).
+        factors: (B,).
+    """
+    drawn = np.stack([factors, kinds == CONTRAST, kinds == SATURATION], 1)
+    factor, has_mean, has_grey = to_device(drawn, images)[..., None, None, None].unbind(1)
+    grey = luma(images)
+    mean = grey.mean((1, 2, 3), keepdim=True).add_(0.5).floor_()
+    base = grey.mul_(has_grey).add_(mean.mul_(has_mean))
+    return (images - base).mul_(factor).add_(base).clamp_(0, 255).floor_()
 
 
 @TRANSFORMS.register_module()
 class BatchedColorJitter(BatchedTransform):
-    """mmpretrain's ``ColorJitter`` of a batch, each image in an order of its own.
+    """mmpretrain's ``ColorJitter`` of a batch, the changes of each image in an order of its own.
 
     Args:
         brightness, contrast, saturation, hue: see mmpretrain.
@@ -51,23 +50,31 @@ class BatchedColorJitter(BatchedTransform):
 
     def draw(self, streams: Streams, size: Size) -> Tuple[np.ndarray, np.ndarray]:
         """Orders (B, 4) of the changes, and how far each goes (B, 4)."""
-        order = streams.permutations(len(CHANGES))
-        factors = streams.uniform(len(CHANGES))
+        order = streams.permutations(len(self.ranges))
+        factors = streams.uniform(len(self.ranges))
         for column, limits in enumerate(self.ranges):
             low, high = limits or (0., 0.)
             factors[:, column] = low + (high - low) * factors[:, column]
         return order, factors
 
     def apply(self, images: torch.Tensor, order: np.ndarray, factors: np.ndarray) -> torch.Tensor:
+        """Blends before an image's hue, the hues of all, which take longest, and the blends after.
+
+        So that there is one kernel for many images, whatever their orders are.
+        """
         images = images.clone()
-        for kinds in order.T:
-            for kind, change in enumerate(CHANGES):
-                rows = np.flatnonzero(kinds == kind)
-                if self.ranges[kind] is None or len(rows) == 0:
-                    continue
-                index = to_device(rows, images)
-                chosen = to_device(factors[rows, kind], images)[:, None, None, None]
-                images[index] = change(images[index], chosen)
+        kinds = order[order != HUE].reshape(len(order), -1)  # (B, 3): of the blends, in their order
+        before = np.arange(kinds.shape[1]) < order.argmax(1)[:, None]
+        wanted = np.array([limits is not None for limits in self.ranges])
+        for now in (before, ~before):
+            for chosen, each in zip((now & wanted[kinds]).T, kinds.T):
+                rows = np.flatnonzero(chosen)
+                if len(rows):
+                    index = to_device(rows, images)
+                    images[index] = blend(images[index], each[rows], factors[rows, each[rows]])
+            if now is before and wanted[HUE]:
+                by = to_device(factors[:, HUE], images)[:, None, None, None]
+                images = turn_hue(images, by)
         return images
 
 
