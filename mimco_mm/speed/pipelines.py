@@ -14,12 +14,15 @@ from PIL import Image
 from torch.utils.data import Dataset
 from torchvision.io import ImageReadMode, decode_jpeg
 
+from ..datasets import collate_decoded
+from ..engine import place_views
 from .feeding import feeding_table, psnr, with_stock_transforms
 from .reading import data_config, image_dataset
 from .turns import interleaved
 
 SUFFIXES = ('.jpg', '.jpeg')
 COMPARED = 256  # images that the PSNR is of, at most
+CROPS, VIEWS = 'MoBY, crops for the device', 'MoBY, views of crops, on this CPU'
 DECODING = 'decoding, torchvision'  # the fastest decoder that refuses a cut file
 
 
@@ -39,6 +42,13 @@ def measure_feeding(folder: Path, count: int, batch_size: int, rounds: int) -> L
     work = {name: partial(batches, *loader, rows, batch_size) for name, loader in loaders.items()}
     views = {name: on_device(batches(*loader, rows[:COMPARED], batch_size))
              for name, loader in loaders.items()}
+    moby = data_config('teachers/moby')  # its views have other random numbers: no PSNR
+    place_views(moby, gpu=True)
+    crops = seeded_dataset(folder, moby.train_dataloader.dataset.dataset.pipeline), collate_decoded
+    references.update(dict.fromkeys((CROPS, VIEWS), 'MoBY, Pillow'))
+    work[CROPS] = partial(batches, *crops, rows, batch_size)
+    work[VIEWS] = partial(map, MODELS.build(moby.data_preprocessor),
+                          list(batches(*crops, rows, batch_size)))
     decoders = {DECODING: by_torchvision, 'decoding, Pillow': by_pillow,
                 'decoding, OpenCV (fills cut files)': by_opencv}
     work.update({name: partial(map, decode, contents) for name, decode in decoders.items()})
@@ -47,7 +57,7 @@ def measure_feeding(folder: Path, count: int, batch_size: int, rounds: int) -> L
     seconds = {name: [each / count for each in times]
                for name, times in interleaved(work, rounds).items()}
     quality = {name: psnr(views[name], views[other]) for name, other in references.items()
-               if name != other}
+               if name != other and name in views}
     return feeding_table(seconds, references, DECODING, quality)
 
 

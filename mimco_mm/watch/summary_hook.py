@@ -8,9 +8,11 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.optim import AmpOptimWrapper, LinearLR, OptimWrapper
+from mmpretrain.datasets.transforms import MultiView
 from mmpretrain.registry import HOOKS
 from torch import nn
 
+from ..datasets import CodedCrops
 from ..engine.optim import AutocastOptimWrapper, WarmupCosineLR
 from ..engine.resuming import last_rate
 from ..models import branches_of, teachers_of
@@ -41,6 +43,7 @@ class PretrainSummaryHook(Hook):
             f'{runner.world_size} x {device_name()}, {precision(runner.optim_wrapper)}',
             *images(runner),
             batch(runner),
+            *views(runner, model),
             *masks(runner, model),
             learning_rate(runner),
             *teachers(model),
@@ -90,12 +93,27 @@ def batch(runner) -> str:
             f'{len(runner.train_dataloader)} iterations an epoch, {epochs}')
 
 
-def masks(runner, model: nn.Module) -> Iterator[str]:
-    """Ratio and unit of the masks, as far as there are any: of the pipeline or the preprocessor."""
+def transforms(runner) -> list:
+    """Those of the workers."""
     dataset = runner.train_dataloader.dataset
     pipeline = getattr(getattr(dataset, 'dataset', dataset), 'pipeline', None)
-    generators = [transform for transform in getattr(pipeline, 'transforms', ())
-                  if hasattr(transform, 'mask_ratio')]
+    return getattr(pipeline, 'transforms', [])
+
+
+def views(runner, model: nn.Module) -> Iterator[str]:
+    """Who makes the views of an image, where it has several."""
+    made = getattr(model.data_preprocessor, 'views', ())
+    for transform in transforms(runner):
+        if isinstance(transform, MultiView):
+            yield (f'{sum(transform.num_views)} views of an image, made by the workers '
+                   '(`views_by`; auto: by a GPU, where there is one)')
+        elif isinstance(transform, CodedCrops):
+            yield f'{len(made)} views of an image, made on {get_device()} of crops by the workers'
+
+
+def masks(runner, model: nn.Module) -> Iterator[str]:
+    """Ratio and unit of the masks, as far as there are any: of the pipeline or the preprocessor."""
+    generators = [one for one in transforms(runner) if hasattr(one, 'mask_ratio')]
     batched = getattr(model.data_preprocessor, 'mask', None)
     for generator in [*generators, *([batched.units] if batched is not None else [])]:
         units = generator.rand_size**2
