@@ -19,4 +19,5 @@ __all__ = ['SCHEMES', 'SUFFIXES', 'TRAINING', 'GroundTruth', 'GroundTruthError',
            'ResilientDataset', 'RevisitedImages', 'Streams', 'TarBackend', 'address_of',
            'centre_crop', 'check_same_classes', 'collate_coded', 'collate_decoded', 'count_images',
            'find_classes', 'find_images', 'image_loader', 'image_seeds', 'is_hidden', 'list_images',
-           'load_ground_truth', 'load_revisited', 'sample_classes', 'split_views', 'validation_classes']
+           'load_ground_truth', 'load_revisited', 'sample_classes', 'split_views',
+           'validation_classes']

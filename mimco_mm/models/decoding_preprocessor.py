@@ -49,7 +49,7 @@ class DecodingDataPreprocessor(MimCoDataPreprocessor):
         return super().forward(dict(inputs=images, data_samples=samples), training, rgb=True)
 
     def cropped(self, inputs: dict, samples: List[DataSample]) -> torch.Tensor:
-        """Crops (B, 3, h, w), or (B, V, 3, h, w) by ``CodedCrops``, RGB, 0 to 255, on the device."""
+        """Crops (B, 3, h, w), or (B, V, 3, h, w) by ``CodedCrops``, RGB, on the device."""
         if 'pixels' not in inputs:
             return self.decoded(inputs, samples)
         return inputs['pixels'].to(self.device, non_blocking=True).movedim(-1, -3)

@@ -11,7 +11,6 @@ from .colour_space import luma, turn_hue
 from .streams import Size, Streams, to_device
 from .transform import BatchedTransform
 
-
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)  # as mmpretrain numbers them
 
 

@@ -9,9 +9,10 @@ from .opening import BrokenImageError, open_image
 from .packing import PackPlanes
 from .pixel_types import to_rgb
 
-__all__ = ['AntialiasedResizedCrop', 'BrokenImageError', 'CodedCrops', 'CodedFlip', 'CodedResizedCrop',
-           'LoadCodedImage', 'LoadRGBImage', 'MaskGenerator', 'PackCodedInputs', 'PackPlanes',
-           'RandomHorizontalFlip', 'decode', 'open_image', 'to_rgb']
+__all__ = ['AntialiasedResizedCrop', 'BrokenImageError', 'CodedCrops', 'CodedFlip',
+           'CodedResizedCrop', 'LoadCodedImage', 'LoadRGBImage', 'MaskGenerator',
+           'PackCodedInputs', 'PackPlanes', 'RandomHorizontalFlip', 'decode', 'open_image',
+           'to_rgb']
 
 # mmcv's word for each image of a ColorJitter by Pillow, which takes nothing else
 warnings.filterwarnings('ignore', "Only use 'alpha' for pillow backend")
