@@ -46,7 +46,7 @@ def test_blur__is_pillows(size):
         wrong = (blur.apply(images.float(), np.full(12, sigma))
                  - torch.from_numpy(wanted).permute(0, 3, 1, 2)).abs()
         # Pillow rounds after each of six passes
-        assert wrong.max() <= 2 and wrong.mean() < 0.5
+        assert wrong.max() <= 2 and wrong.mean() < 0.7
     mixed = np.linspace(0.1, 2., 12)  # each its own, whoever else is in the batch
     together = blur.apply(images.float(), mixed)
     assert (together[3:5] - blur.apply(images[3:5].float(), mixed[3:5])).abs().max() <= 1
