@@ -31,12 +31,12 @@ def test_views__of_a_resumed_run_are_those_of_an_unbroken_one(folder):
     assert '2 views of an image, made on cpu of crops by the workers' in summary(whole.text)
     (folder / 'half').mkdir()
     shutil.copy(folder / 'whole' / 'epoch_1.pth', folder / 'half')
+    other = run(TRAIN.format('half', 2) + ' --resume --dry-run --cfg-options views_by=workers',
+                folder)
+    assert other.code == 1 and 'data_preprocessor.type: was CropViewDataPrep' in other.text
     half = run(TRAIN.format('half', 2) + ' --resume' + place, folder)
     assert half.code == 0 and re.search(r'Going on from .*epoch_1\.pth', half.text), half.text
     states = [torch.load(folder / name / 'epoch_2.pth', weights_only=False)['state_dict']
               for name in ('whole', 'half')]
     assert states[0].keys() == states[1].keys() and len(states[0]) > 50
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
-    other = run(TRAIN.format('half', 2) + ' --resume --dry-run --cfg-options views_by=workers',
-                folder)
-    assert other.code == 1 and 'data_preprocessor.type: was CropViewDataPrep' in other.text
