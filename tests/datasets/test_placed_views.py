@@ -159,7 +159,7 @@ def test_views__depend_on_seed_epoch_and_index_alone(folder):
 
 
 def test_views__are_those_of_crops_by_the_transforms_of_one_image(folder):
-    """Each batched transform by Pillow's pixels is in test_batched_views; here a batch's are those of single images."""
+    """A batch is made of single images; test_batched_views has each transform by Pillow."""
     dataset, collate, preprocessor = placed(folder)
     crops = collate(dataset.__getitems__(range(8)))['inputs']
     coded = placed(folder, 'collate_coded')
