@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmpretrain.structures import DataSample
 from PIL import Image, ImageOps
 
 from mimco_mm.datasets import BrokenImageError, LoadRGBImage, decode
@@ -124,10 +125,8 @@ def test_every_decoder__scales_alike(tmp_path):
     image, truncated = read_rgb(path)
     assert np.asarray(image).mean() == 127.5 and not truncated
 
-    class Sample:  # what ``CodedResizedCrop`` draws: all of it
-        crop = (0, 0, 1, 65536), (1, 65536), 'bilinear'
-
-    pixels = decoded(torch.frombuffer(bytearray(content), dtype=torch.uint8), Sample)
+    whole = DataSample(metainfo=dict(crop=((0, 0, 1, 65536), (1, 65536), 'bilinear')))
+    pixels = decoded(torch.frombuffer(bytearray(content), dtype=torch.uint8), whole)
     assert pixels.float().mean() == 127.5
 
 
