@@ -23,12 +23,14 @@ def test_feeding__every_row_has_its_figures(tmp_path):
                           capture_output=True, env=dict(os.environ, OMP_NUM_THREADS='1'))
     assert done.returncode == 0, done.stderr
     rows = {row['row']: row for row in json.loads((tmp_path / 'deep/feeding.json').read_text())}
-    assert len(rows) == 14 and rows['decoding, torchvision']['decodings'] == 1
+    assert len(rows) == 16 and rows['decoding, torchvision']['decodings'] == 1
     for name in ('MimCo', 'MimCo bicubic', 'MoBY'):
         assert 'psnr' not in rows[f'{name}, Pillow'] and rows[f'{name}, Pillow']['speedup'] == 1
         assert rows[f'{name}, ours']['psnr'] > 45
         assert rows[f'{name}, ours']['speedup'] > 0
         assert f'| {name}, ours | ' in done.stdout
+    for name in ('MoBY, crops for the device', 'MoBY, views of crops, on this CPU'):
+        assert rows[name]['speedup'] > 0 and 'psnr' not in rows[name]
     assert rows['MimCo, decoded on the device']['psnr'] > 45
     assert 'speedup' not in rows['reading and decoding, torchvision']
 
