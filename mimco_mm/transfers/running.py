@@ -5,8 +5,8 @@ import shlex
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
 from typing import BinaryIO, Optional, Sequence
 
 from ..processes import end_with_parent
@@ -75,15 +75,14 @@ def run_logged(command: Sequence[str], log: Path) -> int:
     environment = dict(os.environ, PYTHONUNBUFFERED='1')  # lines come when they are printed
     with open(log, 'ab', buffering=0) as file, subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            preexec_fn=end_with_parent(signal.SIGTERM)) as process:
+            preexec_fn=end_with_parent(signal.SIGTERM)) as process, ThreadPoolExecutor(1) as pool:
         file.write(f'$ {shlex.join(command)}\n'.encode(errors='surrogateescape'))
-        relaying = Thread(target=relay, args=(process.stdout, file))  # which no signal interrupts
-        relaying.start()
+        relayed = pool.submit(relay, process.stdout, file)  # in a thread no signal interrupts it
         try:
-            relaying.join()
+            relayed.result()
         except KeyboardInterrupt:
             process.send_signal(signal.SIGINT)  # which a terminal has sent it already
-            relaying.join()
+            relayed.result()
             process.wait()
             raise
     return process.returncode
