@@ -21,10 +21,15 @@ time.sleep(100)
 '''
 
 
+def listen() -> None:
+    """Hear SIGINT, also where the tests themselves run in the background of a script."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interrupted_command__is_heard_to_its_end(tmp_path):
     log = tmp_path / 'output.log'
     suite = subprocess.Popen([sys.executable, __file__, str(log)], text=True,
-                             stdout=subprocess.PIPE)
+                             stdout=subprocess.PIPE, preexec_fn=listen)
     assert suite.stdout.readline() == 'begun\n'
     suite.send_signal(signal.SIGINT)
     assert (suite.stdout.read(), suite.wait()) == ('saved\n', 130)
