@@ -71,6 +71,8 @@ submit() {
     count GPUS_PER_NODE "$per_node"
     local cpus=${CPUS_PER_TASK:-8}
     count CPUS_PER_TASK "$cpus"
+    command -v srun >/dev/null ||
+        die "there is no srun here (Slurm's launcher); without Slurm: tools/dist_${0##*/slurm_}"
     need_stack
     local extra=()
     read -r -d '' -a extra <<<"${SRUN_ARGS:-}" || true # split at blanks and line ends, nothing else

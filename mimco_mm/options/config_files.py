@@ -7,6 +7,7 @@ from typing import Dict, List
 from mmengine.config import Config
 
 from ..errors import ConfigError
+from ..requirements import dense_told
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # of a checkout, or of an installed package
@@ -54,7 +55,10 @@ def load_config(name: str) -> Config:
     """
     path = find_config(name)
     try:
-        return Config.fromfile(path)
+        with dense_told(str(path)):
+            return Config.fromfile(path)
+    except ConfigError:
+        raise
     except Exception as error:  # a config is a program
         raise ConfigError(f'{path} cannot be read as a config: {type(error).__name__}: '
                           f'{error}') from error

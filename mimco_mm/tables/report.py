@@ -81,10 +81,10 @@ def as_markdown(run: dict, results: List[Result]) -> str:
     effective = run.get('effective_epochs')
     lines = lines_of(run, results)
     out = [
-        f'# {run["method"]}, {run["network"]}, {run["epochs"]} epochs', '',
+        f'# {run["method"]}, {run["network"]}{_length(run)}', '',
         f'- checkpoint: `{run["checkpoint"]}` (sha256 {run["sha256"][:12]})',
         f'- effective epochs: {effective if effective is not None else "unknown"}',
-        f'- seed of the pre-training: {run.get("seed")}',
+        f'- seed of the pre-training: {"unknown" if run.get("seed") is None else run["seed"]}',
         f"- {MARK}: cannot stand beside the paper's figure; the last column says why", '',
         '| benchmark | metric | paper | ours | difference | best of all evaluations | from | why |',
         '|---|---|---|---|---|---|---|---|',
@@ -100,6 +100,11 @@ def as_markdown(run: dict, results: List[Result]) -> str:
                    f'| {"; ".join(notes)} |')
     measured = [_measured_on(result) for result in results if result.values and result.is_of(run)]
     return '\n'.join([*out, *(['', 'Measured on:', '', *measured] if measured else [])]) + '\n'
+
+
+def _length(run: dict) -> str:
+    """Of its pre-training, if there was any."""
+    return f', {run["epochs"]} epochs' if run.get('epochs') else ''
 
 
 def _cell(value: Optional[float]) -> str:
@@ -121,7 +126,7 @@ def _measured_on(result: Result) -> str:
 
 def run_labels(runs: List[dict], folders: List[Path]) -> List[str]:
     """A name for each run, with its folder where two would have the same."""
-    names = [f'{run["method"]} {run["network"]} {run["epochs"]}' for run in runs]
+    names = [f'{run["method"]} {run["network"]}{_length(run)}' for run in runs]
     short = [folder.resolve().name for folder in folders]
     unique = short if len(set(short)) == len(short) else [str(folder) for folder in folders]
     return [f'{name} ({folder})' if names.count(name) > 1 else name

@@ -8,7 +8,8 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 from mmengine.config import Config
 
 from ..datasets import address_of
-from ..options import as_option
+from ..errors import ConfigError
+from ..options import as_option, load_config
 from ..tables import BENCHMARKS
 from .options import absolute, as_texts, data_keys, data_root, share_out, what_matters
 
@@ -110,9 +111,9 @@ def _read(file: Path, network: str) -> Tuple[Optional[Config], str]:
     if not file.is_file():
         return None, f'no config for {network}'
     try:
-        return Config.fromfile(file), ''
-    except Exception as error:  # whatever reading a base of a library that is not there ends in
-        return None, f'failed: {file} cannot be read ({type(error).__name__}: {error})'
+        return load_config(str(file)), ''
+    except ConfigError as error:  # of a library that is not there, say
+        return None, f'failed: {error}'
 
 
 def _trained(root: Path, folder: Path, config: Path, cfg: Config, checkpoint: str,

@@ -2,8 +2,9 @@
 
 import os
 import shlex
+import shutil
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, Iterable, List, NamedTuple, Optional
 
 from ..checkpoints import describe, network_name
 from ..errors import ConfigError
@@ -46,7 +47,7 @@ def run_suite(request: SuiteRequest, root: Path) -> None:
 
     Raises:
         UserError: nothing was run, for a reason that the user can mend.
-        SystemExit: with 1, at the end, where a step has failed.
+        SystemExit: with 1, at the end, where a step has failed, or would.
     """
     run = identity(request)
     work_dir = request.work_dir or results_folder(request.checkpoint, run['sha256'])
@@ -58,7 +59,11 @@ def run_suite(request: SuiteRequest, root: Path) -> None:
     if request.dry_run:
         for step in steps:
             print(f'# {step.name}: {step.problem}' if step.problem else shlex.join(step.command))
+        end_failed(step.problem for step in steps)
         return
+    if request.machines.slurm and shutil.which('srun') is None:
+        raise ConfigError("there is no srun here (Slurm's launcher): leave out --slurm to run on "
+                          'this machine.')
     check_run(work_dir, run)
     check(steps, work_dir)
     if not node:
@@ -68,7 +73,12 @@ def run_suite(request: SuiteRequest, root: Path) -> None:
     print('\n' + '\n'.join(f'{name}: {outcome}' for name, outcome in outcomes.items()))
     if not node:
         print(f'\n{write_report([work_dir], work_dir)}')
-    if any(outcome.startswith('failed') for outcome in outcomes.values()):
+    end_failed(outcomes.values())
+
+
+def end_failed(outcomes: Iterable[str]) -> None:
+    """End with exit code 1 where a step has failed, or would."""
+    if any(outcome.startswith('failed') for outcome in outcomes):
         raise SystemExit(1)
 
 

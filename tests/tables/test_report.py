@@ -165,7 +165,7 @@ def test_plot__has_a_panel_for_each_benchmark_with_figures(suite):
 def test_plot__every_run_has_a_colour_and_a_label(suite, method):
     run = dict(RUN, method=method)
     labels = run_labels([run] * 3, [suite / 'a', suite / 'b', suite / 'c'])
-    assert labels == [f'{method} swin-t 100 ({name})' for name in 'abc']
+    assert labels == [f'{method} swin-t, 100 epochs ({name})' for name in 'abc']
     assert run_labels([RUN] * 2, [suite / 'a' / 'x', suite / 'b' / 'x'])[1].endswith('b/x)')
     figure = plot_report([(label, lines_of(run, read_results(suite))) for label in labels])
     legend = figure.legends[0]

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from mimco_mm.transfers import SUITE
 
 from .. import tiny
 from ..tiny import BACKBONE
-from .modules import load_tool
+from .modules import load_tool, refusal
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / 'tools/transfers/run.sh'
@@ -171,6 +172,33 @@ def test_dry_run__other_nodes_take_part_in_the_training_alone(run, checkpoint, c
         'dist_train.sh'}
 
 
+@pytest.fixture
+def no_dense_libraries(monkeypatch):
+    """Python as it finds neither mmdet nor mmseg."""
+
+    class Without(PathFinder):
+
+        @classmethod
+        def find_spec(cls, name, path=None, target=None):
+            return None if name in ('mmdet', 'mmseg') else PathFinder.find_spec(name, path, target)
+
+    for name in [name for name in sys.modules if name.split('.')[0] in ('mmdet', 'mmseg')]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, 'meta_path', [
+        Without if finder is PathFinder else finder for finder in sys.meta_path])
+
+
+def test_dry_run__without_mmdet_and_mmseg(run, checkpoint, capsys, no_dense_libraries, tmp_path):
+    with pytest.raises(SystemExit) as end:
+        run.main([str(checkpoint), '--network', 'swin-t', '--dry-run', '--gpus', '1'])
+    printed = capsys.readouterr().out.splitlines()
+    assert end.value.code == 1 and len(printed) == 7
+    for line, package in zip(printed[1:3], ('mmdet', 'mmseg')):
+        assert line.startswith('# ') and line.endswith(f'needs {package}: tools/setup_env.sh tests')
+    assert refusal('transfers/make_dense_sets.py', tmp_path, '--out', tmp_path).endswith(
+        'needs mmdet: tools/setup_env.sh tests')
+
+
 # Results are those of the checkpoint, the data and the options that were asked for
 
 
@@ -273,6 +301,7 @@ def test_imagenet__a_toy_run_is_no_figure_of_the_paper(whole, tmp_path, refused)
     (['--cfg-options', 'imagenet.train_cfg.max_epochs=1'], 'is for imagenet, which is not run'),
     (['--cfg-options', 'batch_size'], 'expects KEY=VALUE or BENCHMARK.KEY=VALUE'),
     (['--cfg-options', 'model.backbone.init_cfg.checkpoint=b.pth'], 'use the argument CHECKPOINT'),
+    (['--slurm', 'gpu'], 'no srun here .*: leave out --slurm'),
     (['--suite', 'knn,imagenet', '--cfg-options', 'train_cfg.max_epochs=1'],
      'config of knn has no `train_cfg`.*it is imagenet.train_cfg.max_epochs=1')])
 def test_main__bad_input_is_refused_in_words(checkpoint, tmp_path, refused, arguments, reason):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,16 @@ def test_srun_args__are_split_at_blanks_and_not_run(launch, tmp_path):
         '--time=1:00', '--constraint=*', '--comment=$(touch', f'{tmp_path}/run)', '`touch',
         f'{tmp_path}/run`']
     assert '--cpus-per-task=12' in args and not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize('part', ['train', 'test'])
+@pytest.mark.skipif(shutil.which('srun') is not None, reason='needs a machine without Slurm')
+def test_slurm__that_is_not_there_is_told(part):
+    ended = subprocess.run(['bash', str(TOOLS / f'slurm_{part}.sh'), 'part', 'job', 'c.py', 'dir'],
+                           capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (
+        1, "error: there is no srun here (Slurm's launcher); without Slurm: "
+        f'tools/dist_{part}.sh\n')
 
 
 NUMBERS = ['GPUS', 'GPUS_PER_NODE', 'CPUS_PER_TASK']

@@ -36,9 +36,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
+    from mimco_mm.requirements import dense_told
     from mimco_mm.transfers.made_sets.dense import choose, write_dense_sets
+    with dense_told("The list of COCO's classes"):
+        from mmdet.datasets import CocoDataset
     chosen = choose(args.images, args.train + args.val, args.seed)
-    from mmdet.datasets import CocoDataset
     written = write_dense_sets(chosen[:args.train], chosen[args.train:], args.out, args.side,
                                CocoDataset.METAINFO['classes'])
     for split, (images, objects) in written.items():

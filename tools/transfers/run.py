@@ -29,7 +29,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         metavar='SUITE=DIR',
                         help='folder of the images of one benchmark, or of several, as --data of '
                              'tools/train.py: imagenet,linear,knn=DIR; may be given several '
-                             'times (default: what the configs name, below data/)')
+                             'times, for benchmarks of --suite alone (default: what the '
+                             'configs name, below data/)')
     parser.add_argument('--gpus', type=count, default=8,
                         help='processes a machine, with --slurm in all (default: 8)')
     parser.add_argument('--slurm', metavar='PARTITION', help='submit through srun')
@@ -41,12 +42,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
                         help='override keys of all configs, or of those of some benchmarks: '
                              'imagenet.train_cfg.max_epochs=1, imagenet,linear.KEY=VALUE')
-    parser.add_argument('--dry-run', action='store_true', help='print the commands only')
+    parser.add_argument('--dry-run', action='store_true',
+                        help='print the commands only; exit code 1 if one cannot be run')
     args = parser.parse_args(argv)
     args.data_root = {name: folder for each in args.data_root for name, folder in each.items()}
     idle = sorted(set(args.data_root) - set(args.suite))
     if idle:
-        parser.error(f'--data-root names {", ".join(idle)}, which --suite does not')
+        parser.error(f'--data-root names {", ".join(idle)}, which --suite does not: leave '
+                     'out what is not run')
     return args
 
 
@@ -78,4 +81,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    run_tool(main)
+    run_tool(main, goes_on=True)
