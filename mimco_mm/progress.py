@@ -12,10 +12,11 @@ from rich.progress import (
 )
 
 Item = TypeVar('Item')
+PACE = 300.  # seconds whose pace the time that is left is told by
 
 
 def progress(items: Iterable[Item], total: int, unit: str,
-             size: Callable[[Item], int] = lambda item: 1) -> Iterator[Item]:
+             size: Callable[[Item], int] = lambda item: 1, done: int = 0) -> Iterator[Item]:
     """Go through items under a bar with the time that is left; off a terminal its end is a line.
 
     Args:
@@ -23,11 +24,12 @@ def progress(items: Iterable[Item], total: int, unit: str,
         total: how many there are, in ``unit``.
         unit: what is counted, for the user to read.
         size: how many of them an item is, such as the images of a batch.
+        done: how many were before; the time that is left does not count them.
     """
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn(), 'left:',
                TimeRemainingColumn())
-    with Progress(*columns) as bar:
-        task = bar.add_task(unit, total=total)
+    with Progress(*columns, speed_estimate_period=PACE) as bar:
+        task = bar.add_task(unit, total=total, completed=done)
         for item in items:
             yield item
             bar.advance(task, size(item))

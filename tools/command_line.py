@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any, Callable, NoReturn, Type, TypeVar
@@ -53,12 +54,20 @@ def request_of(kind: Type[Request], args: argparse.Namespace) -> Request:
     return kind(**{name: getattr(args, name) for name in kind._fields})
 
 
-def run_tool(main: Callable[..., None], *args: Any) -> None:
-    """Run a tool; what the user can mend ends it with the message alone, exit code 1."""
+def run_tool(main: Callable[..., None], *args: Any, goes_on: bool = False) -> None:
+    """Run a tool; what the user can mend ends it with the message alone, exit code 1.
+
+    Args:
+        main: the tool.
+        args: its arguments.
+        goes_on: whether the same command goes on after an interruption.
+    """
     try:
         main(*args)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except KeyboardInterrupt as interruption:
+        told = 'interrupted; the same command goes on' if goes_on else 'interrupted'
+        print(f'\n{told}', file=sys.stderr, flush=True)
+        sys.exit(128 + getattr(interruption, 'number', signal.SIGINT))
     except Exception as error:
         errors = sys.modules.get('mimco_mm.errors')  # where it is not imported nothing raises it
         mendable = (OSError, errors.UserError) if errors else OSError

@@ -31,7 +31,7 @@ from ..errors import ConfigError
 from ..models.acceleration import accelerate, compile_blocks
 from ..models.utils import convert_sync_batchnorm
 from ..names import printable
-from ..processes import listener, outliving
+from ..processes import RESUMES, listener, outliving
 from ..version import __version__
 from .batch_statistics import guard_batch_norms
 from .hooks import InterruptionHook, ProgressBarHook, RankStateHook, RankWatchHook
@@ -120,7 +120,7 @@ class PretrainRunner(Runner):
             hooks.append(ProgressBarHook())
         for hook in hooks:
             self.register_hook(hook)
-        with listener.listening():
+        with listener.listening(goes_on=RESUMES):
             try:
                 return super().train()
             finally:

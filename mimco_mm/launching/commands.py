@@ -5,7 +5,7 @@ from typing import Optional
 
 from ..checkpoints import local_file
 from ..evaluation import leave_processes
-from ..processes import check_launcher, launch, machines, needs_launcher
+from ..processes import RESUMES, check_launcher, launch, machines, needs_launcher
 from .checks import check_all
 from .ending import errors_told
 from .leftovers import no_empty_folders
@@ -22,7 +22,7 @@ def run_training(request: Request, gpus: Optional[int], tool: str) -> None:
         gpus: processes on this machine; None for this one alone.
         tool: the program that each of them runs, with this one's arguments.
     """
-    with errors_told():
+    with errors_told(RESUMES):
         if not _starts_processes(request.launcher, gpus):
             train(request)
             leave_processes()

@@ -21,7 +21,7 @@ from ..processes.process_end import (
     log,
     wait_for_rank_0,
 )
-from ..processes.signals import Interrupted, end_interrupted, listener
+from ..processes.signals import end_interrupted, listener
 
 # If this is set, an error that the user can mend comes with its traceback.
 TRACEBACK = 'MIMCO_TRACEBACK'
@@ -30,19 +30,22 @@ WORKER_GONE = re.compile(r'DataLoader worker \(pid.*\) (is killed by signal|exit
 
 
 @contextmanager
-def errors_told() -> Iterator[None]:
+def errors_told(goes_on: str = '') -> Iterator[None]:
     """End the process with exit code 1 and, where the user can mend it, the message alone.
 
     A signal ends it with 128 + its number, and one line. Started by ``processes.launch``, a
     process leaves message or traceback to it.
+
+    Args:
+        goes_on: what the line on a signal ends with: how the work goes on, if it does.
     """
     logging.raiseExceptions = False  # a full disk is told once, not by a traceback a line
     try:
-        with listener.listening(ends_process=True):
+        with listener.listening(ends_process=True, goes_on=goes_on):
             yield
     except KeyboardInterrupt as interruption:
         number = getattr(interruption, 'number', signal.SIGINT)
-        end_interrupted(str(interruption) or Interrupted.at_once(number), number)
+        end_interrupted(str(interruption) or listener.at_once(number), number)
     except Exception as error:
         message = None if os.environ.get(TRACEBACK) else message_of(error)
         log(message or traceback.format_exc())

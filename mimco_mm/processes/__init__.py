@@ -4,9 +4,9 @@ from .launcher import launch, machines, needs_launcher
 from .meeting import check_alone, check_launcher
 from .parents import end_with_parent
 from .process_end import last_acts, rank_here
-from .signals import SIGNALS, Interrupted, listener, outliving
+from .signals import RESUMES, SIGNALS, Interrupted, listener, outliving
 
 __all__ = [
-    'SIGNALS', 'Interrupted', 'check_alone', 'check_launcher', 'end_with_parent', 'last_acts',
-    'launch', 'listener', 'machines', 'needs_launcher', 'outliving', 'rank_here'
+    'RESUMES', 'SIGNALS', 'Interrupted', 'check_alone', 'check_launcher', 'end_with_parent',
+    'last_acts', 'launch', 'listener', 'machines', 'needs_launcher', 'outliving', 'rank_here'
 ]

@@ -11,7 +11,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from ..errors import ConfigError
 from .meeting import WAIT, meeting
 from .ranks import Ended, Ranks
-from .signals import END_NOW, SIGNALS, Interrupted
+from .signals import END_NOW, SIGNALS, listener
 
 PORT = 29500  # torch's, where several machines must agree on one
 
@@ -123,7 +123,7 @@ def told(failure: Ended) -> Tuple[str, int]:
         return f'{report["trace"]}(of rank {rank}; the other processes were ended)', 1
     ended_by = -code if code < 0 else code - 128
     if ended_by in SIGNALS:  # before it could listen
-        return f'\n{Interrupted.at_once(ended_by)}', 128 + ended_by
+        return f'\n{listener.at_once(ended_by)}', 128 + ended_by
     if code == -signal.SIGKILL:
         return (f'error: The process of rank {rank} was killed (SIGKILL), as happens where a '
                 'machine runs out of memory: take fewer --workers, or a smaller --batch-size.', 1)

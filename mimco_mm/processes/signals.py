@@ -23,6 +23,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 END_NOW = signal.SIGUSR2  # what a launcher tells its ranks when one of them has failed
 # Seconds in which one signal may come twice: from the scheduler, and from the launcher.
 ONE_SIGNAL = 2.
+# What is said of work that a checkpoint keeps: a training
+RESUMES = '--resume goes on from the last checkpoint, if there is one.'
 UNWINDING = 5.  # seconds that the main thread has to end in order
 WORKER_GRACE = 600  # seconds that a data worker goes on after a SIGTERM
 
@@ -42,12 +44,6 @@ class Interrupted(KeyboardInterrupt):
     def __str__(self) -> str:
         return self.args[1]
 
-    @staticmethod
-    def at_once(number: int) -> str:
-        """The message of work that nothing was saved of."""
-        return (f'Interrupted by {name(number)}. --resume goes on from the last checkpoint, if '
-                'there is one.')
-
 
 class Listener:
     """What has become of the signals of this process.
@@ -60,9 +56,11 @@ class Listener:
         received: the first signal.
         ending: whether the process is to end now.
         ends_process: whether a main thread that does not come back is ended with all.
+        goes_on: a sentence on what goes on after an end at once; '' where nothing does.
     """
 
     def __init__(self) -> None:
+        self.goes_on = ''
         self.stoppable = False
         self.received: Optional[int] = None
         self.ending = False
@@ -72,16 +70,18 @@ class Listener:
         os.register_at_fork(after_in_child=self._forget)
 
     @contextmanager
-    def listening(self, ends_process: bool = False) -> Iterator[None]:
+    def listening(self, ends_process: bool = False, goes_on: str = '') -> Iterator[None]:
         """Hear the signals within; another listening within has no effect.
 
         Args:
             ends_process: see above.
+            goes_on: see above.
         """
         if self._previous or threading.current_thread() is not threading.main_thread():
             yield
             return
-        self.received, self.ending, self.ends_process = None, False, ends_process
+        self.received, self.ending = None, False
+        self.ends_process, self.goes_on = ends_process, goes_on
         reader, writer = socket.socketpair()
         writer.setblocking(False)
         for number in (*SIGNALS, END_NOW):
@@ -106,7 +106,11 @@ class Listener:
                     _thread.interrupt_main(byte[0])
                     if self.ends_process:
                         time.sleep(UNWINDING)
-                        end_interrupted(Interrupted.at_once(self.received), self.received)
+                        end_interrupted(self.at_once(self.received), self.received)
+
+    def at_once(self, number: int) -> str:
+        """The message of work that nothing was saved of when the signal came."""
+        return f'Interrupted by {name(number)}. {self.goes_on}'.rstrip()
 
     def _notice(self, number: int) -> None:
         now = time.monotonic()
@@ -123,7 +127,7 @@ class Listener:
     def _raise(self, number: int, frame) -> None:
         if self.ending:
             self.stoppable, self.ending = False, False
-            raise Interrupted(self.received, Interrupted.at_once(self.received))
+            raise Interrupted(self.received, self.at_once(self.received))
 
     def _restore(self) -> None:
         for number, handler in self._previous.items():

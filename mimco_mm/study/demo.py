@@ -1,14 +1,14 @@
 """The demo: teacher, student and SimMIM on small crops of photographs, and what came of them."""
 
 import logging
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, Iterator, NamedTuple, Optional
 
 from mmengine.logging import MMLogger
-from mmengine.utils import ProgressBar
 
 from ..checkpoints import sha256_of
 from ..datasets.photo_crops import write_photo_crops
@@ -16,6 +16,7 @@ from ..errors import UserError
 from ..evaluation import knn_accuracy
 from ..figures import plot_runs
 from ..options import CONFIGS, as_option
+from ..progress import progress
 from ..records import claim, config_sha256, folder_identity, read_json, write_json
 from ..tables import read_scalars
 from .demo_features import draw_neighbours, judge
@@ -133,22 +134,38 @@ def train(title: str, demo: Demo) -> Path:
 
 
 def run_shown(title: str, command: list, work_dir: Path, epochs: int) -> None:
-    """Run a training, its output in a file, a bar here.
+    """Run a training, its output in a file, a bar here; Ctrl-C ends it when it has saved.
 
     Raises:
         UserError: it stopped; the message has the end of its output.
     """
-    log, bar, shown = work_dir / 'stdout.log', ProgressBar(epochs), 0
+    log, before = work_dir / 'stdout.log', epochs_done(work_dir)
     with open(log, 'w') as output, subprocess.Popen(
             command, stdout=output, stderr=subprocess.STDOUT) as process:
-        while process.poll() is None:
-            time.sleep(2)
-            done = max((s['epoch'] for s in read_scalars(work_dir)), default=1) - 1
-            bar.update(done - shown) if done > shown else None
-            shown = max(shown, done)
+        try:
+            for _ in progress(ended_epochs(process, work_dir, before, epochs), epochs, 'epochs',
+                              size=int, done=before):
+                pass
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)  # which a terminal has sent it already
+            process.wait()
+            raise
     if process.returncode:
-        print()
         raise UserError(f'{title} stopped (exit {process.returncode}); the end of {log}:\n'
                         + '\n'.join(log.read_text().splitlines()[-15:]))
-    bar.update(epochs - shown)
-    print()
+
+
+def epochs_done(work_dir: Path) -> int:
+    """Epochs before the one that was last logged."""
+    return max((scalars['epoch'] for scalars in read_scalars(work_dir)), default=1) - 1
+
+
+def ended_epochs(process: subprocess.Popen, work_dir: Path, before: int,
+                 epochs: int) -> Iterator[int]:
+    """Until a training ends: how many epochs have ended since it was last looked."""
+    while process.poll() is None:
+        time.sleep(2)
+        done = max(epochs_done(work_dir), before)
+        yield done - before
+        before = done
+    yield epochs - before if process.returncode == 0 else 0
