@@ -82,3 +82,5 @@ def add_study_data(parser: ArgumentParser) -> None:
     parser.add_argument('--data', '--data-root', dest='data_root', type=Path,
                         default=Path('data/cifar10'),
                         help='folder of train/CLASS and test/CLASS (default: %(default)s)')
+    parser.add_argument('--download', action='store_true',
+                        help='fetch CIFAR-10 with torchvision into --data, if it is not there')

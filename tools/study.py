@@ -3,9 +3,9 @@
 For each network and seed: MoBY, the teacher; SimMIM; MimCo with both losses, with one of them,
 without masks; l1 of features; SimMIM + MoBY; and no pre-training. Each is judged by k-NN, a linear
 classifier and fine-tuning. Writes results.json after each job, and at the end study.md, scores.png,
-order.png and, of --part epochs, lengths.png into the folder of --out. The same command goes on
-after an interruption; what is done is not done again, as long as it is of the same images, configs
-and teacher; else it is refused.
+order.png (where two seeds or more can be compared) and, of --part epochs, lengths.png into the
+folder of --out. The same command goes on after an interruption; what is done is not done again, as
+long as it is of the same images, configs and teacher; else it is refused.
 """
 
 import argparse
@@ -15,6 +15,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from arguments import add_study_data
 from command_line import Parser, count, run_tool
+
+# those of mimco_mm.study, which is slow to import: not for --help
+ROWS = ('scratch', 'moby', 'simmim-long', 'simmim', 'simmim-moby', 'mimco', 'patch-only',
+        'image-only', 'l1', 'no-mask')
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -29,15 +33,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         help='rows: all methods; epochs: MimCo, no mask and l1 over the epochs of '
                              'stage 2 (default: %(default)s)')
     add_study_data(parser)
-    parser.add_argument('--download', action='store_true',
-                        help='fetch CIFAR-10 with torchvision into --data, if it is not there')
     parser.add_argument('--out', '--work-dir', dest='work_dir', type=Path,
                         help='folder of runs and results (default: work_dirs/study_SIZE)')
     parser.add_argument('--networks', nargs='+', choices=['vit', 'swin'],
                         help='default: vit swin, and vit of --part epochs')
     parser.add_argument('--rows', nargs='+', metavar='ROW',
-                        help='methods, by the names of mimco_mm/study/plan.py; the teacher of '
-                             'those that have one is added (default: all)')
+                        help=f'methods, some of {", ".join(ROWS)}; the teacher (moby) of those '
+                             'that have one is added (default: all)')
     parser.add_argument('--lengths', nargs='+', type=int, metavar='N',
                         help='epochs of stage 2 of --part epochs (default: 3 10 20 40)')
     parser.add_argument('--seeds', nargs='+', type=int,
@@ -69,4 +71,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_tool(main)
+    run_tool(main, goes_on=True)

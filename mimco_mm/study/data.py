@@ -1,10 +1,13 @@
 """The images of the small study: CIFAR-10, or any labelled folders like it, and parts of them."""
 
 import os
+from http.client import HTTPException
 from pathlib import Path
 from typing import Dict, List
+from urllib.error import URLError
 
 from ..datasets import list_images
+from ..errors import DataError
 from ..progress import progress
 from ..records import claim, folder_identity, stored_record
 from .plan import Size
@@ -23,11 +26,11 @@ def prepare(source: Path, work_dir: Path, size: Size, download: bool) -> None:
 
     Raises:
         FileNotFoundError: see ``check_classes``.
+        DataError: see ``fetch_cifar10``.
         RecordError: the work dir is of something else.
     """
-    if download and not source.is_dir():
-        source.parent.mkdir(parents=True, exist_ok=True)
-        write_cifar10(source)
+    if download:
+        fetch_cifar10(source)
     identity = dict(size=size._asdict(), data_root=str(source.resolve()),
                     images=folder_identity(source))
     file, mend = work_dir / 'settings.json', 'Choose another --out, or remove that one.'
@@ -36,6 +39,26 @@ def prepare(source: Path, work_dir: Path, size: Size, download: bool) -> None:
     claim(file, identity, mend)
     if not (work_dir / 'data').is_dir():
         write_subset(source, work_dir / 'data', size.train, size.test)
+
+
+def fetch_cifar10(root: Path) -> None:
+    """Write CIFAR-10, see ``write_cifar10``, unless the folder is there.
+
+    Raises:
+        DataError: it cannot be downloaded.
+    """
+    if root.is_dir():
+        return
+    root.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        write_cifar10(root)
+    except (URLError, HTTPException, ConnectionError, TimeoutError, RuntimeError) as error:
+        from torchvision.datasets import CIFAR10
+        raise DataError(
+            f'{CIFAR10.url} cannot be downloaded ({error}). On a machine without a network, '
+            f'download it elsewhere and put it at {root.parent / CIFAR10.filename}, and give the '
+            'same command again; or name a folder of train/CLASS and test/CLASS with --data.'
+            ) from error
 
 
 def write_cifar10(root: Path, download: bool = True) -> None:

@@ -64,7 +64,9 @@ def draw_neighbours(found: Dict[str, Judged], rows: int = 8, columns: int = 6) -
         correct[title] = (bank_labels[nearest] == labels[picked, None]).numpy()
         images[title] = np.stack([[_rgb(first.train_files[i]) for i in row] for row in nearest])
     queries = np.stack([_rgb(first.test_files[i]) for i in picked])
-    return plot_neighbours(queries, images, correct)
+    figure = plot_neighbours(queries, images, correct)
+    figure.supxlabel('frames: green, of the same class as the query; red, of another', fontsize=9)
+    return figure
 
 
 def _rgb(path: str) -> np.ndarray:

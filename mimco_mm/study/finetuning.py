@@ -11,7 +11,7 @@ import torch
 
 from ..options import CONFIGS
 from ..records import claim, folder_identity, read_json, write_json
-from .data import write_held_out
+from .data import fetch_cifar10, write_held_out
 from .plan import ROWS, SIZES, Job
 from .running import finetune, pretrain
 
@@ -25,6 +25,7 @@ class Finetunings(NamedTuple):
 
     Attributes:
         data_root: of train/CLASS and test/CLASS; the latter is not read.
+        download: fetch CIFAR-10 where that folder is not there.
         work_dir: folder of runs and results.
         lengths: epochs of fine-tuning.
         seeds: of fine-tuning; pre-training has the first.
@@ -34,6 +35,7 @@ class Finetunings(NamedTuple):
     """
 
     data_root: Path
+    download: bool
     work_dir: Path
     lengths: List[int]
     seeds: List[int]
@@ -47,8 +49,11 @@ def compare_lengths(chosen: Finetunings) -> str:
 
     Raises:
         FileNotFoundError: too few images.
+        DataError: see ``fetch_cifar10``.
         RecordError: the work dir is of something else.
     """
+    if chosen.download:
+        fetch_cifar10(chosen.data_root)
     identity = dict(images=folder_identity(chosen.data_root), train=chosen.train,
                     epochs=chosen.epochs, held_out=chosen.held_out, seed=chosen.seeds[0])
     claim(chosen.work_dir / 'settings.json', identity, 'Choose another --out, or remove that one.')

@@ -4,7 +4,7 @@ from statistics import mean, stdev
 from typing import List, Sequence
 
 from .comparisons import COMPARISONS, Outcome, gap
-from .plan import METRICS, ROWS, Size
+from .plan import METRICS, ROWS, SIZES, Size
 
 NAMES = dict(swin='Swin', vit='ViT')
 TITLES = {row.name: row.title for row in ROWS}
@@ -26,6 +26,9 @@ def as_markdown(results: Sequence[dict], outcomes: Sequence[Outcome], size: Size
     """Tables of the scores for each network, of the paper's orders, and of the pairs of these."""
     networks = list(dict.fromkeys(r['network'] for r in results))
     out = []
+    if size not in SIZES.values():
+        numbers = ', '.join(f'{field}={number}' for field, number in size._asdict().items())
+        out += [f'A trial ({numbers}): its scores say nothing of the methods.', '']
     for network in networks:
         out += [f'### {NAMES[network]}', '',
                 '| method | epochs | effective epochs | seeds | '
@@ -39,6 +42,11 @@ def as_markdown(results: Sequence[dict], outcomes: Sequence[Outcome], size: Size
                            f'{round(row.effective_epochs * size.epochs)} | '
                            f'{len(found["knn"])} | {cells} |')
         out.append('')
+    if not outcomes:
+        out += ['### The order of the tables', '',
+                'Nothing can be compared yet: a comparison needs both methods, of two seeds or '
+                'more.']
+        return '\n'.join(out) + '\n'
     return '\n'.join([*out, *order_table(outcomes, networks), '', *gap_table(results, networks)]
                      ) + '\n'
 

@@ -90,6 +90,14 @@ def test_markdown__has_means_deviations_and_verdicts():
     assert 'ViT' not in text.replace('ViT-S', '')
 
 
+def test_markdown__of_a_trial_says_so_and_has_no_table_without_rows():
+    text = as_markdown(results('mimco', 41), [], SIZES['reduced']._replace(train=20))
+    assert text.startswith('A trial (train=20, ')
+    assert text.endswith('Nothing can be compared yet: a comparison needs both methods, of two '
+                         'seeds or more.\n')
+    assert 'trial' not in as_markdown(results('mimco', 41), [], SIZES['reduced'])
+
+
 def test_plot_scores__marks_are_means_and_dots_are_seeds():
     figure = plot_scores(results('mimco', 41, 42, 46) + results('no-mask', 40, 41, 42))
     drawn = {line.get_marker(): [] for line in figure.axes[2].lines}

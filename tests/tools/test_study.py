@@ -8,9 +8,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from mimco_mm import study as package
 from tests import tiny
 
-from .modules import TOOLS, refusal
+from .modules import TOOLS, load_tool, refusal
 
 ROWS = ['--rows', 'simmim', 'mimco', 'simmim-moby']
 SIZE = ['--size', 'reduced', '--set', 'train=16', 'test=8', 'epochs=3', 'finetune_epochs=1',
@@ -27,6 +28,10 @@ def study(tmp_path: Path, data: Path, *more: str) -> subprocess.CompletedProcess
         [sys.executable, str(TOOLS / 'study.py'), *options(tmp_path, data), *more], text=True,
         timeout=500, env=dict(os.environ, OMP_NUM_THREADS='1'), stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT)
+
+
+def test_rows__are_the_packages():
+    assert load_tool('study.py').ROWS == tuple(row.name for row in package.ROWS)
 
 
 def test_study__trains_judges_reports_and_does_nothing_twice(tmp_path):

@@ -1,6 +1,7 @@
 """The choice of the study's fine-tuning on few training images, from its command."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,15 @@ def test_finetuning__is_judged_by_training_images_that_nothing_trains_on(tmp_pat
     assert (tmp_path / 'out/2-epochs/vit_simmim_seed-3/finetune').is_dir()
     said = refusal('study_finetuning.py', *options, '--epochs', 2)
     assert 'epochs was 1, now is 2' in said
+
+
+def test_download__without_a_network_says_which_file_goes_where(tmp_path, monkeypatch):
+    for name in ('https_proxy', 'HTTPS_PROXY'):
+        monkeypatch.setenv(name, 'http://127.0.0.1:9')  # where nothing listens
+    said = refusal('study_finetuning.py', '--download', '--data', tmp_path / 'images/cifar10',
+                   '--out', tmp_path / 'out')
+    assert re.search(r'https://\S+/cifar-10-python.tar.gz cannot be downloaded .* put it at '
+                     f'{tmp_path}/images/cifar-10-python.tar.gz.* --data', said), said
 
 
 def test_ranking__is_beyond_the_range_of_seeds_and_two_standard_errors():
