@@ -1,5 +1,5 @@
 import re
-from typing import Dict, List, Optional
+from typing import Dict, Iterator, List, Optional
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +13,7 @@ from .pictures import distinct_colours, fold, legend_columns
 # Logged beside the quantities that a run is watched by.
 BOOKKEEPING = {'base_lr', 'data_time', 'epoch', 'iter', 'memory', 'step', 'time'}
 ORDER = ('loss', 'lr', 'momentum', 'grad_norm', 'health/', 'knn/')
+HEALTH = 'health/'  # measured in some iterations, and logged until they are measured again
 COLUMNS = 4  # panels in a row
 WIDTH = 3.6  # of a panel, inches
 
@@ -106,14 +107,26 @@ def panels_of(runs: Dict[str, List[dict]]) -> Dict[str, List[str]]:
 
 
 def series(scalars: List[dict], name: str) -> tuple:
-    """Steps (N,) and values (N,) of one scalar, where a finite one was logged."""
-    logged = [(line['step'], line[name]) for line in scalars
-              if name in line and np.isfinite(line[name])]
+    """Steps (N,) and values (N,) of one scalar, where a finite one was logged for the first time.
+    """
+    logged = [(line['step'], line[name]) for line in _lines_with(scalars, name)
+              if np.isfinite(line[name])]
     return tuple(np.array(logged, float).reshape(-1, 2).T)
 
 
 def _not_finite(scalars: List[dict], name: str) -> int:
-    return sum(not np.isfinite(line[name]) for line in scalars if name in line)
+    return sum(not np.isfinite(line[name]) for line in _lines_with(scalars, name))
+
+
+def _lines_with(scalars: List[dict], name: str) -> Iterator[dict]:
+    """The lines that have a scalar; those of the same health as the line before are left out."""
+    before = None
+    for line in scalars:
+        if name in line:
+            health = {key: value for key, value in line.items() if key.startswith(HEALTH)}
+            if not name.startswith(HEALTH) or health != before:
+                yield line
+            before = health
 
 
 def moving_mean(values: np.ndarray, window: int) -> np.ndarray:

@@ -27,7 +27,7 @@ class PretrainSummaryHook(Hook):
     """Says before the first step what a run is about to do, and where its results go.
 
     Args:
-        work_dir: named as the place of the results; the runner's by default.
+        work_dir: named as the place of the results; the config's by default.
     """
 
     priority = 'LOWEST'
@@ -49,7 +49,7 @@ class PretrainSummaryHook(Hook):
             *teachers(model),
             parameters(model),
             *compilation(model),
-            results(runner, model, self.work_dir or runner.work_dir),
+            results(runner, model, self.work_dir or runner.cfg.work_dir),
         ]
         runner.logger.info('Pre-training summary\n' + '\n'.join(f'  {line}' for line in lines))
 

@@ -131,6 +131,18 @@ def test_curves__each_run_only_where_it_has_logged(runs):
     assert (steps.tolist(), values.tolist()) == ([100], [12.5])
 
 
+def test_curves__what_was_measured_once_is_drawn_once():
+    health = {1: (0., 0.5), 3: (0., 0.6), 5: (0.1, 0.7)}  # in every second step
+    run = [train_line(step, 1., **{'health/accuracy': health[step - 1 + step % 2][0],
+                                   'health/feature_std': health[step - 1 + step % 2][1]})
+           for step in range(1, 7)]
+    figure = plot_curves(dict(run=run))
+    for panel, place in (('health/accuracy', 0), ('health/feature_std', 1)):
+        steps, values, *_ = drawn(figure, panel)[0]
+        assert dict(zip(steps, values)) == {step: each[place] for step, each in health.items()}
+    assert len(drawn(figure, 'loss')[0][0]) == 6
+
+
 def test_curves__both_logits_stand_in_one_panel(runs):
     lines = drawn(plot_curves(runs), 'health/patch_logits')
     for style, sign in (('-', 1), ('--', -1)):
