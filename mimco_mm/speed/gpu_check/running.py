@@ -37,7 +37,7 @@ PARTS = (
     Part('step_times', 'Steps a second beside stock SimMIM', 200),
     Part('decoding', 'JPEGs decoded on the device', 40),
     Part('watches', 'Precisions, NaN, k-NN and health', 75),
-    Part('two_processes', 'Two processes over NCCL', 75),
+    Part('two_processes', 'Two processes', 75),
 )
 
 

@@ -64,7 +64,7 @@ def cut_short(decoder: DecodingDataPreprocessor, contents: List[torch.Tensor], f
     bad = [content.clone() for content in contents[:4]]
     bad[1] = bad[1][:len(bad[1]) // 2]
     outcome, same = outcome_of(decoder, bad, files, whole)
-    return judged('a file cut short', same, outcome)
+    return judged('a file cut short, past the workers', same, outcome)
 
 
 def outcome_of(decoder: DecodingDataPreprocessor, bad: List[torch.Tensor], files: List[Path],
@@ -74,6 +74,6 @@ def outcome_of(decoder: DecodingDataPreprocessor, bad: List[torch.Tensor], files
     except DataError as error:
         others = decoder.decode([bad[0], *bad[2:]], [str(files[row]) for row in (0, 2, 3)])
         same = all(map(torch.equal, others, [whole[row] for row in (0, 2, 3)]))
-        return f'refused: {str(error)[:120]}', same and str(files[1]) in str(error)
+        return f'refused: {str(error).split(". ")[0]}', same and str(files[1]) in str(error)
     same = all(torch.equal(images[row], whole[row]) for row in (0, 2, 3))
     return f'decoded as far as it goes; the others {"the same" if same else "changed"}', same

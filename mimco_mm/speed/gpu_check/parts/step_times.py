@@ -28,12 +28,14 @@ def run(setting: Setting) -> Iterator[Row]:
             rows = {name: rows[name] for name in (SIMMIM, 'MoBY', MIMCO)}
         if compiled:
             rows = {SIMMIM: rows[SIMMIM], MIMCO: rows[MIMCO], COMPILED: rows[MIMCO]}
-        yield from compared(setting, backbone, rows)
+        title = f'{backbone}, in turn with compiled blocks' if compiled else backbone
+        yield from compared(setting, title, rows)
         if not setting.rehearsal:
             torch.cuda.empty_cache()
 
 
-def compared(setting: Setting, backbone: str, rows: Dict[str, Method]) -> Iterator[Row]:
+def compared(setting: Setting, title: str, rows: Dict[str, Method]) -> Iterator[Row]:
+    """Methods in turns; what is measured twice differs by the title of its turns."""
     steps: Dict[str, Callable[[], None]] = {}
     memory: Dict[str, int] = {}
     for name, method in rows.items():
@@ -44,16 +46,16 @@ def compared(setting: Setting, backbone: str, rows: Dict[str, Method]) -> Iterat
             memory[name] = peak(step)
             steps[name] = step
         except torch.cuda.OutOfMemoryError:
-            yield skipped(f'{backbone}: {name}', f'{setting.batch_size} images do not fit')
+            yield skipped(f'{title}: {name}', f'{setting.batch_size} images do not fit')
     turns = 1 if setting.rehearsal else TURNS
     seconds = take_turns(steps, turns, torch.device(setting.device))
     for name, times in seconds.items():
         middle = statistics.median(times)
         told = (f'{1000 * middle:.1f} ms ({1000 * min(times):.1f} to {1000 * max(times):.1f}), '
                 f'{setting.batch_size / middle:.0f} images/s')
-        yield figure(f'{backbone}: {name}', f'{told}, {memory[name] / 2**30:.1f} GiB a step',
+        yield figure(f'{title}: {name}', f'{told}, {memory[name] / 2**30:.1f} GiB a step',
                      seconds=times, bytes=memory[name])
-    yield from aims(setting, backbone, seconds)
+    yield from aims(setting, title, seconds)
 
 
 def built(setting: Setting, method: Method, compiled: bool) -> TrainingStep:
@@ -72,12 +74,12 @@ def peak(step: TrainingStep) -> int:
     return memory.bytes
 
 
-def aims(setting: Setting, backbone: str, times: Dict[str, List[float]]) -> Iterator[Row]:
+def aims(setting: Setting, title: str, times: Dict[str, List[float]]) -> Iterator[Row]:
     """MimCo over stock SimMIM in the same turns, which is to be 1.0 at most."""
     for name in (MIMCO, COMPILED):
         if name in times and SIMMIM in times:
             ratios = [one / other for one, other in zip(times[name], times[SIMMIM])]
-            ratio, what = statistics.median(ratios), f'{backbone}: {name} / stock SimMIM'
+            ratio, what = statistics.median(ratios), f'{title}: {name} / stock SimMIM'
             told = f'{ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})'
             if setting.rehearsal:  # the networks are too small to be compared
                 yield figure(what, told, ratios=ratios)
