@@ -72,6 +72,8 @@ def test_archives__are_told_with_the_command_that_makes_them_readable(tmp_path, 
         with pytest.raises(DataError) as error:
             address_of(str(source))
         assert f'\n    {command.format(tmp_path)}\n' in str(error.value)
+        if 'index_shards' in command:
+            assert refusal('convert/index_shards.py', source) == f'error: {error.value}'
 
 
 def test_packing__what_is_read_where_it_lies_says_so(tmp_path):

@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument('shards', type=Path, help="folder of *.tar in WebDataset's layout, or one "
                                                   'tar, e.g. ILSVRC2012_img_train.tar')
     pack = parser.parse_args().shards
+    from mimco_mm.datasets import address_of
     from mimco_mm.datasets.listing import Ignored
     from mimco_mm.datasets.storage.tar_index import write_index
     from mimco_mm.datasets.storage.tar_scan import find_shards, scan_shards
@@ -29,6 +30,7 @@ def main() -> None:
     from mimco_mm.progress import progress
     shards = find_shards(pack)
     if not shards:
+        address_of(str(pack))  # which tells what makes an archive of another kind readable
         sys.exit(f'error: there is no *.tar in {pack} (seen from {Path.cwd()})')
     total = sum(shard.stat().st_size for shard in shards if shard.is_file())
     ignored = Ignored()
