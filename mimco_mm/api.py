@@ -35,8 +35,8 @@ def pretrain(out: PathLike, data: PathLike, model: str = 'swin-t', *, gpus: int 
         resume: go on from the latest checkpoint in ``out``, if there is one.
         cfg_options: further keys of the config, KEY=VALUE.
         **options: by the names of the command's options: ``teacher``, ``epochs``, ``batch_size``,
-            ``accumulate``, ``lr``, ``mask_ratio``, ``workers``, ``seed``, ``knn``; and ``amp``.
-            ``teacher`` may be a list of several.
+            ``accumulate``, ``lr``, ``mask_ratio``, ``workers``, ``seed``, ``knn``,
+            ``timeout``; and ``amp``. ``teacher`` may be a list of several.
 
     Returns:
         The file of the student's backbone; see ``load_student``.

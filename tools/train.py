@@ -32,9 +32,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--amp', choices=['bf16', 'fp16', 'off'],
                         help='mixed precision: bf16, fp16, or off (default: what the config says)')
     parser.add_argument('--no-validate', dest='validate', action='store_false',
-                        help='no validation between epochs')
+                        help='no validation between epochs, of a config that has one: a transfer')
     parser.add_argument('--auto-scale-lr', dest='scale_lr', action='store_true',
-                        help='scale the learning rate by the batch size that is really used')
+                        help='scale the learning rate by the batch size that is really used, of a '
+                             'config that does not by itself, as the dense transfers')
     add_loading(parser, 'start the data workers anew in every epoch')
     add_cfg_options(parser, 'set any other key of the config, e.g. '
                             'custom_hooks.HealthHook.interval=100 or model.patch_head=None; a '

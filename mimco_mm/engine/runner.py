@@ -39,6 +39,7 @@ from .quiet_log import is_wanted
 from .resuming import ResumableEpochLoop, beyond_end, further_on, run_to_resume, what_is_safe
 from .sharding import check_shardable, gathered_states, shard
 from .start_check import check_parts, less_than_a_batch
+from .worker_count import too_many_workers
 
 TIMEOUT = 1800  # seconds that ranks wait for each other outside of steps; torch's for gloo
 
@@ -107,6 +108,9 @@ class PretrainRunner(Runner):
         self.logger.info(
             f'Environment: {platform.node()}, Python {platform.python_version()}, {versions}, '
             f'mimco_mm {__version__}, CUDA {cuda}, seed {self.seed}')
+        told = too_many_workers(self.cfg)
+        if told:
+            self.logger.info(told)
 
     def train(self) -> nn.Module:
         """Train; on a terminal rank 0 shows a bar.

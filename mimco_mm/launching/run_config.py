@@ -12,6 +12,7 @@ from ..engine import fit_teacher, place_views
 from ..engine.resuming import checkpoint_folders
 from ..errors import ConfigError
 from ..options import EPOCHS_KEYS, apply_options, apply_shortcuts, load_config
+from ..options.config_files import unfit
 
 OWN_SCOPE = 'mmpretrain'  # of our parts; configs of other libraries name them with it
 # precision -> what replaces type, dtype and loss_scale of the config's optim_wrapper
@@ -75,11 +76,15 @@ def complete(cfg: Config, request: Request) -> Config:
     if request.amp is not None:
         set_precision(cfg.optim_wrapper, request.amp, scope_of(cfg))
     if not request.validate:
+        if cfg.get('val_dataloader') is None:
+            raise unfit(cfg, '--no-validate', 'it does not validate between epochs')
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if request.scale_lr:
         if cfg.get('auto_scale_lr') is None:
             raise ConfigError('--auto-scale-lr needs the batch size that the learning rate is '
                               'for: auto_scale_lr=dict(base_batch_size=...) in the config.')
+        if cfg.auto_scale_lr.get('enable'):
+            raise unfit(cfg, '--auto-scale-lr', 'it scales its learning rate to the batch already')
         if request.shortcuts.get('lr') is not None:
             raise ConfigError('--lr is the rate as it is, and --auto-scale-lr scales one: give '
                               'either.')

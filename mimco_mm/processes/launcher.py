@@ -13,6 +13,9 @@ from .meeting import WAIT, meeting
 from .ranks import Ended, Ranks
 from .signals import END_NOW, SIGNALS, listener
 
+# Of torch's own log: its warnings that a store is gone come with stack traces, when the rank that
+# kept it has ended for a reason that is told.
+TORCH_LOG = 'TORCH_CPP_LOG_LEVEL'
 PORT = 29500  # torch's, where several machines must agree on one
 
 
@@ -50,6 +53,7 @@ def launch(gpus: int, script: str, arguments: Sequence[str]) -> None:
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     os.environ.setdefault('OMP_NUM_THREADS', str(max(cores // gpus, 1)))
+    os.environ.setdefault(TORCH_LOG, 'ERROR')
     variables = environments(gpus)
     wait = number(WAIT, 600, least=1)
     with tempfile.TemporaryDirectory() as folder, meeting(

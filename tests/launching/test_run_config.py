@@ -77,6 +77,8 @@ class TestComplete:
     def test_validate(self):
         cfg = merged(validate=False)
         assert cfg.val_cfg is cfg.val_dataloader is cfg.val_evaluator is None
+        with pytest.raises(ConfigError, match='--no-validate makes no sense .* does not validate'):
+            merged(validate=False, changes=dict(val_dataloader=None))
 
     def test_scale_lr(self):
         assert merged(scale_lr=True).auto_scale_lr.enable
@@ -85,6 +87,9 @@ class TestComplete:
             merged(scale_lr=True, changes=dict(auto_scale_lr=None))
         with pytest.raises(ConfigError, match='--lr.*give either'):
             merged(scale_lr=True, shortcuts=dict(lr=0.1))
+        with pytest.raises(ConfigError, match='--auto-scale-lr makes no sense .* already'):
+            merged(scale_lr=True, changes=dict(
+                auto_scale_lr=dict(base_batch_size=512, enable=True)))
 
     def test_dataloaders__defaults_and_options(self):
         loader = merged().train_dataloader

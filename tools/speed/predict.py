@@ -48,7 +48,8 @@ def main() -> None:
     step = simulate(config, images, torch.bfloat16 if args.amp == 'bf16' else None, args.gpus,
                     faster=not args.plain)
 
-    print(f'{args.config}: {images} images on each of {args.gpus} GPUs, autocast {args.amp}'
+    print(f'{args.config}: {images} images on '
+          f'{"one GPU" if args.gpus == 1 else f"each of {args.gpus} GPUs"}, autocast {args.amp}'
           f'{", plain layers" if args.plain else ""}; predicted, not measured')
     for name, what in (('launches', 'launches'), ('waits', 'waits of the host for the device'),
                        ('blocking', 'copies from the host that it waits for')):
