@@ -3,11 +3,14 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from mimco_mm.version import __version__
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 # of the other scripts, not run
@@ -110,6 +113,33 @@ def test_srun_args__are_split_at_blanks_and_not_run(launch, tmp_path):
         '--time=1:00', '--constraint=*', '--comment=$(touch', f'{tmp_path}/run)', '`touch',
         f'{tmp_path}/run`']
     assert '--cpus-per-task=12' in args and not (tmp_path / 'run').exists()
+
+
+def test_mimco__has_a_version_and_bears_a_pipe_that_is_closed():
+    tool = str(TOOLS / 'mimco')
+    assert subprocess.run([sys.executable, tool, '--version'], capture_output=True, text=True
+                          ).stdout == f'mimco-mm {__version__}\n'
+    cut = subprocess.run(['bash', '-c', f'{sys.executable} {tool} | true'], capture_output=True,
+                         text=True)
+    assert cut.stderr == ''
+
+
+def test_interrupted_tool__says_what_goes_on(tmp_path):
+    tool = tmp_path / 'tool.py'
+    tool.write_text(f'''import sys, time
+sys.path.insert(0, {str(TOOLS)!r})
+from command_line import run_tool
+def main():
+    print('begun', flush=True)
+    time.sleep(60)
+run_tool(main, goes_on=True)
+''')
+    started = subprocess.Popen([sys.executable, str(tool)], text=True, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    assert started.stdout.readline() == 'begun\n'
+    started.send_signal(signal.SIGINT)
+    _, told = started.communicate(timeout=60)
+    assert (started.returncode, told) == (130, '\ninterrupted; the same command goes on\n')
 
 
 @pytest.mark.parametrize('part', ['train', 'test'])
