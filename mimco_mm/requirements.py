@@ -1,15 +1,11 @@
 """The versions that this package runs on, and an error that says what to install."""
 
-import re
 import warnings
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from importlib import import_module
 from io import StringIO
-from typing import Iterator
 
 from packaging.version import Version
-
-from .errors import ConfigError
 
 # Import name -> (lowest version, first version that is too new). The maintained and the original
 # OpenMMLab packages share their import names and, in these ranges, the interfaces used here.
@@ -20,9 +16,6 @@ SUPPORTED = {
     'mmpretrain': ('1.2', '1.4'),
 }
 INSTALL = 'pip install -r requirements/maintained.txt'
-# What COCO and ADE20K need beside it, as Python and mmengine name what is not there
-DENSE = re.compile(r"^(?:No module named ')?(mmdet|mmseg|mmcv(?=\._ext|\.ops)|pycocotools)")
-INSTALL_DENSE = 'tools/setup_env.sh tests'
 
 
 def import_quietly(module: str) -> None:
@@ -48,23 +41,3 @@ def check_stack() -> None:
         if not Version(lowest) <= Version(Version(found).base_version) < Version(too_new):
             raise ImportError(f'mimco_mm needs {wanted}, found {found}. '
                               f'Install the stack with `{INSTALL}`.')
-
-
-@contextmanager
-def dense_told(what: str) -> Iterator[None]:
-    """Let an import of mmdet, mmseg or mmcv's compiled ops that fails name the command to mend it.
-
-    Args:
-        what: needs them.
-
-    Raises:
-        ConfigError: one is not there.
-    """
-    try:
-        yield
-    except ImportError as error:
-        lacks = DENSE.match(str(error))
-        if lacks is None:
-            raise
-        package = "mmcv's compiled ops" if lacks[1] == 'mmcv' else lacks[1]
-        raise ConfigError(f'{what} needs {package}: {INSTALL_DENSE}') from error

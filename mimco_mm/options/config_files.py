@@ -7,7 +7,7 @@ from typing import Dict, List
 from mmengine.config import Config
 
 from ..errors import ConfigError
-from ..requirements import dense_told
+from .dense_libraries import dense_told
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # of a checkout, or of an installed package

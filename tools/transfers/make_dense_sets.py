@@ -36,7 +36,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    from mimco_mm.requirements import dense_told
+    from mimco_mm.options.dense_libraries import dense_told
     from mimco_mm.transfers.made_sets.dense import choose, write_dense_sets
     with dense_told("The list of COCO's classes"):
         from mmdet.datasets import CocoDataset
