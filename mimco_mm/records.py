@@ -29,12 +29,20 @@ def write_json(file: Path, content: Any) -> None:
 
 
 def read_json(file: Path) -> dict:
-    """Raises RecordError where the file is damaged."""
+    """Raises RecordError where the file is damaged, or holds no JSON object."""
     try:
-        return json.loads(file.read_text())
+        content = json.loads(file.read_text())
+        if not isinstance(content, dict):
+            raise ValueError(f'a JSON object is expected, not {type(content).__name__}')
     except ValueError as error:
         raise RecordError(f'{file} is damaged ({error}): remove it, and what was measured beside '
                           'it.') from error
+    return content
+
+
+def as_json(content: Any) -> Any:
+    """What ``read_json`` makes of what ``write_json`` is given."""
+    return json.loads(json.dumps(content, default=str))
 
 
 def stored_record(file: Path, identity: dict, mend: str) -> Optional[dict]:
@@ -61,7 +69,7 @@ def stored_record(file: Path, identity: dict, mend: str) -> Optional[dict]:
     if 'identity' not in record:
         raise RecordError(f'{file} is of an older version, and does not say enough of what the '
                           f'results beside it are of. {mend}')
-    told = differences(record['identity'], json.loads(json.dumps(identity, default=str)))
+    told = differences(record['identity'], as_json(identity))
     if told:
         more = f'; and {len(told) - SHOWN} more' if len(told) > SHOWN else ''
         raise RecordError(f'{file.parent} holds results of something else: '

@@ -6,7 +6,16 @@ from .errors import CheckpointError
 from .exporting import TARGETS, prepare_export
 from .folders import folder_json
 from .heads import heads_of
-from .hub import HF, PREPROCESSOR, TIMM, config_folder, is_address, library, timm_cfg
+from .hub import (
+    HF,
+    PREPROCESSOR,
+    TIMM,
+    config_folder,
+    is_address,
+    library,
+    split_address,
+    timm_cfg,
+)
 from .library_network import LibraryNetwork
 from .loading import load_backbone, told_of
 from .mmengine_loader import read_safely_everywhere
@@ -27,6 +36,6 @@ __all__ = [
     'find_resumable', 'folder_json', 'heads_of', 'is_address', 'library', 'load_backbone',
     'load_whole', 'local_file', 'model_card', 'network_config', 'network_name', 'prepare_export',
     'read_checkpoint', 'read_run', 'read_safely_everywhere', 'remove_abandoned', 'save_backbone',
-    'sha256_of', 'start_from', 'timm_call', 'timm_cfg', 'told_of', 'traces_of_a_run',
-    'unknown_to', 'write_text', 'write_whole'
+    'sha256_of', 'split_address', 'start_from', 'timm_call', 'timm_cfg', 'told_of',
+    'traces_of_a_run', 'unknown_to', 'write_text', 'write_whole'
 ]

@@ -34,7 +34,8 @@ def describe(checkpoint: str, heads: Optional[int] = None) -> Description:
         heads: attention heads of a ViT, where the file does not tell.
 
     Raises:
-        CheckpointError: unreadable, or no Swin or ViT in it that is known.
+        CheckpointError: unreadable, or no Swin or ViT in it that is known, or one to which
+            ``heads`` says nothing.
     """
     found, sha256, meta, _ = open_backbone(checkpoint)
     variant = variant_of(found.inside)
@@ -44,6 +45,10 @@ def describe(checkpoint: str, heads: Optional[int] = None) -> Description:
         raise CheckpointError(f'{checkpoint} holds neither a Swin nor a ViT in a known naming; '
                               f'its first keys are {", ".join(list(found.state)[:6])}.')
     if found.naming.family == 'Swin':
+        if heads is not None:
+            raise CheckpointError(f'{checkpoint} holds a Swin, whose tensors tell its attention '
+                                  'heads: --heads is for a ViT whose file does not tell. Leave it '
+                                  'out.')
         architecture = SwinArchitecture.of(found.state)
     else:
         evidence = heads_in(found.state, found.naming, meta)

@@ -7,12 +7,13 @@ from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Sequence
+from typing import Any, Sequence, Tuple
 
 from .errors import CheckpointError
 from .folders import CONFIG, WEIGHTS, folder_json, is_index, shard_names
 
 TIMM, HF = 'timm:', 'hf:'
+EXAMPLES = dict(timm='timm:vit_small_patch16_dinov3.lvd1689m', hf='hf:facebook/dinov2-small')
 PREPROCESSOR = 'preprocessor_config.json'
 # The same weights as safetensors, where a library names a file to be unpickled
 SAFE = {'pytorch_model.bin': 'model.safetensors',
@@ -23,12 +24,29 @@ def is_address(checkpoint: Any) -> bool:
     return str(checkpoint).startswith((TIMM, HF))
 
 
+def split_address(address: str) -> Tuple[str, str]:
+    """'timm' or 'hf', and what is named there.
+
+    Raises:
+        CheckpointError: nothing is named, or no file after timm:NAME=.
+    """
+    kind, _, name = address.partition(':')
+    model, equals, file = name.partition('=')
+    if not model.strip():
+        raise CheckpointError(f'{address} expects a name after {kind}:, such as {EXAMPLES[kind]}.')
+    if kind == 'timm' and equals and not file.strip():
+        raise CheckpointError(f'{address} expects a file after =, {TIMM}{model}=FILE; its own '
+                              f'weights are {TIMM}{model}.')
+    return kind, name
+
+
 def weights_of(address: str) -> str:
     """Path or URL of the weights that an address names; those of the hub are downloaded, once.
 
     Raises:
         CheckpointError: no such model, or its weights cannot be had; says how to get them.
     """
+    split_address(address)
     if address.startswith(HF):
         return str(folder_of(address.removeprefix(HF)))
     cfg = timm_cfg(address.removeprefix(TIMM))

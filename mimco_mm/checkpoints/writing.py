@@ -12,6 +12,7 @@ from typing import Callable, Dict, List
 
 from safetensors import SafetensorError
 
+from ..errors import UserError
 from .errors import CheckpointError
 
 HOST = re.sub(r'[^\w.-]', '_', socket.gethostname())
@@ -61,6 +62,8 @@ def write_whole(files: Dict[Path, Callable[[Path], None]], size: int) -> None:
         for folder in sorted(made, key=lambda folder: -len(folder.parts)):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+        if isinstance(error, UserError):  # of what is written, not of where
+            raise
         if isinstance(error, (OSError, RuntimeError, SafetensorError)):  # RuntimeError: torch's
             raise CheckpointError(complaint(next(iter(files)), size, error)) from error
         raise

@@ -11,13 +11,13 @@ from .labelled_images import LabelledImages
 from .listing import count_images, find_images, list_images
 from .resilient_dataset import ResilientDataset
 from .revisited import RevisitedImages, load_revisited
-from .storage import SCHEMES, TRAINING, LmdbFolderBackend, TarBackend, address_of
+from .storage import TRAINING, LmdbFolderBackend, TarBackend, address_of
 from .transforms import *  # noqa: F403
 
-__all__ = ['SCHEMES', 'SUFFIXES', 'TRAINING', 'GroundTruth', 'GroundTruthError', 'ImageFiles',
-           'ImageFolder', 'ImagesInMemory', 'LabelError', 'LabelledImages', 'LmdbFolderBackend',
+__all__ = ['SUFFIXES', 'TRAINING', 'GroundTruth', 'GroundTruthError', 'ImageFiles', 'ImageFolder',
+           'ImagesInMemory', 'LabelError', 'LabelledImages', 'LmdbFolderBackend',
            'ResilientDataset', 'RevisitedImages', 'Streams', 'TarBackend', 'address_of',
            'centre_crop', 'check_same_classes', 'collate_coded', 'collate_decoded', 'count_images',
-           'find_classes', 'find_images', 'image_loader', 'image_seeds', 'is_hidden', 'list_images',
-           'load_ground_truth', 'load_revisited', 'sample_classes', 'split_views',
+           'find_classes', 'find_images', 'image_loader', 'image_seeds', 'is_hidden',
+           'list_images', 'load_ground_truth', 'load_revisited', 'sample_classes', 'split_views',
            'validation_classes']

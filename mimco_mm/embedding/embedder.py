@@ -6,19 +6,21 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ..checkpoints import LoadReport, is_address
+from ..checkpoints import LoadReport, config_folder, folder_json, is_address, split_address
 from ..datasets import ImageFiles
+from ..errors import ConfigError
 from ..evaluation import (
     NORMALISATION,
-    load_described_backbone,
+    described_config,
     load_frozen_backbone,
     map_reader,
     own_size,
     pooled,
 )
-from ..models.target_generators.by_name import sized
+from ..models.target_generators.by_name import sized_config
 from ..models.target_generators.names import named_teacher
 from ..progress import progress
+from ..records import as_json
 
 
 class Embedder(NamedTuple):
@@ -27,14 +29,22 @@ class Embedder(NamedTuple):
     Attributes:
         network: its last output is a map (B, C, h, w).
         report: what was loaded.
+        config: of the network: what another made of the same file differs in.
         img_size: side of the images in px.
         norm: mean, std and to_rgb by which they are normalised.
     """
 
     network: nn.Module
     report: LoadReport
+    config: Mapping
     img_size: int
     norm: Mapping
+
+    @property
+    def identity(self) -> dict:
+        """All that decides the features of an image, as JSON has it."""
+        return as_json(dict(checkpoint_sha256=self.report.sha256, network=self.config,
+                            img_size=self.img_size, norm=self.norm))
 
 
 class Seen(NamedTuple):
@@ -65,14 +75,22 @@ def load_embedder(checkpoint: str, heads: Optional[int] = None,
         UserError: it cannot be loaded, or does not take images of this size.
     """
     if not is_address(checkpoint):
-        network, report = load_described_backbone(checkpoint, heads, img_size)
-        return Embedder(network, report, img_size or own_size(network), NORMALISATION)
-    library, _, name = checkpoint.partition(':')
+        config = described_config(checkpoint, heads, img_size)
+        network, report = load_frozen_backbone(config, checkpoint)
+        network.eval()
+        return Embedder(network, report, config, img_size or own_size(network), NORMALISATION)
+    library, name = split_address(checkpoint)
+    if heads is not None:
+        raise ConfigError(f'{checkpoint} tells its attention heads by its name: --heads is for a '
+                          'ViT whose file does not tell. Leave it out.')
     named = named_teacher({library: name})
     side = img_size or named.side
-    network, report = load_frozen_backbone(sized(named, side)[0], named.checkpoint)
+    config = sized_config(named, side)
+    network, report = load_frozen_backbone(config, named.checkpoint)
     network.eval()
-    return Embedder(network, report, side,
+    if library == 'hf':  # what it is stands in the folder, wherever that lies
+        config = {**config, 'checkpoint': folder_json(config_folder(name))}
+    return Embedder(network, report, config, side,
                     dict(mean=list(named.mean), std=list(named.std), to_rgb=True))
 
 

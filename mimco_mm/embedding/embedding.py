@@ -9,46 +9,31 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional
+from typing import Dict, Iterator, List
 
 import numpy as np
 import torch
-from mmengine.dist import barrier, get_dist_info
+from mmengine.dist import barrier, broadcast_object_list, get_dist_info
 
 from ..errors import ConfigError
 from ..evaluation import join_processes, pooled
 from ..names import printable
 from ..processes import Interrupted
+from ..records import as_json, read_json, skipped
 from .embedder import Embedder, load_embedder, look
 from .finishing import is_whole, write_features
-from .formats import check_format
+from .formats import record_of
 from .images import Images, list_source
 from .parts import Part, Parts
-
-
-class EmbedRequest(NamedTuple):
-    """The options of tools/embed.py, by their names there."""
-
-    checkpoint: str
-    images: str
-    out: Path
-    patches: bool = False
-    img_size: Optional[int] = None
-    heads: Optional[int] = None
-    batch_size: int = 64
-    num_workers: int = 4
-
-
-def check_request(request: EmbedRequest) -> None:
-    """Raises UserError: nothing can be written as it is asked for."""
-    check_format(request.out, request.patches)
+from .request import EmbedRequest, check_request
+from .retrying import take_up, unreadable
 
 
 def embed_images(request: EmbedRequest) -> None:
     """Write the features of all images that can be read, from one process or with others.
 
     A run that was interrupted goes on from the parts that it has written, and one that is over
-    does nothing.
+    does nothing, unless images can be read now that could not.
 
     Raises:
         UserError: what the user can mend: images, checkpoint, or a file of something else.
@@ -62,21 +47,20 @@ def embed_images(request: EmbedRequest) -> None:
     say(f'{len(images.names)} images under {printable(images.address)}; ignored: {images.ignored}')
     embedder = load_embedder(request.checkpoint, request.heads, request.img_size)
     say(str(embedder.report))
-    identity = dict(
-        checkpoint_sha256=embedder.report.sha256, images=images.address, count=len(images.names),
-        names_sha256=images.sha256, img_size=embedder.img_size, norm=dict(embedder.norm),
-        heads=request.heads, patches=request.patches)
+    identity = as_json(dict(**embedder.identity, **images.identity, patches=request.patches))
     folder = request.out.with_name(f'{request.out.name}.parts')
-    if is_whole(request.out, identity, folder):
-        say(f'{request.out} is there as a whole, of these images and this checkpoint.')
-        if rank == 0 and folder.is_dir():  # the run was killed at its very end
-            shutil.rmtree(folder)
+    over = [rank == 0 and is_over(request.out, identity, folder, embedder.img_size)]
+    broadcast_object_list(over)
+    if over[0]:
         return
     if rank == 0:  # it makes the folder, in which the others find what is to be done
         Parts(folder, identity, len(images.names), request.patches)
     barrier()
     parts = Parts(folder, identity, len(images.names), request.patches)
     with kept_to_one_run(folder, rank), told_to_go_on():
+        if rank == 0:
+            take_up(request.out, identity, images, parts, embedder.img_size)
+        barrier()  # now the parts stay as they are
         missing = parts.missing()
         left = sum(len(parts.rows(number)) for number in missing)
         say(f'features of {left} images of {embedder.img_size} px'
@@ -91,6 +75,22 @@ def embed_images(request: EmbedRequest) -> None:
                 checkpoint=dataclasses.asdict(embedder.report),
                 seconds=round(time.time() - started, 1)))
         barrier()  # now all may read it
+
+
+def is_over(out: Path, identity: dict, parts: Path, img_size: int) -> bool:
+    """Whether there is nothing left to do, and say so; see ``is_whole``."""
+    if not is_whole(out, identity, parts):
+        return False
+    broken = read_json(record_of(out)).get('broken', {})
+    still = unreadable(broken, img_size)
+    if len(still) < len(broken):
+        print(f'{len(broken) - len(still)} images can be read now that could not: their features '
+              f'are added to {out}')
+        return False
+    print(f'{out} is there as a whole, of these images and this checkpoint; {skipped(still)}.')
+    if parts.is_dir():  # the run was killed at its very end
+        shutil.rmtree(parts)
+    return True
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """The end of a run: one file of all parts, and whether it is there already."""
 
+import os
 from pathlib import Path
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 import numpy as np
 
@@ -9,9 +10,11 @@ from ..checkpoints import write_whole
 from ..errors import DataError
 from ..names import printable
 from ..records import RecordError, differences, made_by, read_json, skipped, write_json
-from .formats import files_of, record_of, write_csv, write_npy, write_parquet
+from .formats import as_text, files_of, record_of, write_csv, write_npy, write_parquet
 from .images import Images
 from .parts import Parts
+
+FINISHING = 'finishing'  # among the parts, from when files at ``out`` are the run's own
 
 
 def is_whole(out: Path, identity: dict, parts: Path) -> bool:
@@ -19,23 +22,48 @@ def is_whole(out: Path, identity: dict, parts: Path) -> bool:
 
     Args:
         out: file of features.
-        identity: what it is to be of.
+        identity: what it is to be of, as JSON has it.
         parts: folder of the parts, of which a run may be making it.
 
     Raises:
-        RecordError: it is of something else, or nothing says what it is of.
+        RecordError: it is of something else, or damaged, or nothing says what it is of.
     """
-    record = record_of(out)
+    record, files = record_of(out), list(files_of(out, identity['patches']).values())
+    ours = (parts / FINISHING).is_file()  # a run was ended as it put them there
     if not record.is_file():
-        if out.exists() and not parts.is_dir():
-            raise RecordError(f'{out} is there, and no {record.name} that says what it is of: '
-                              'remove it, or give another --out.')
+        if not ours:
+            refuse_others(out)
         return False
-    told = differences(read_json(record).get('identity'), identity)
+    about = read_json(record)
+    if not isinstance(about.get('identity'), dict):
+        raise RecordError(f'{record} does not say what {out} is of: remove both, or give another '
+                          '--out.')
+    told = differences(about['identity'], identity)
     if told:
-        raise RecordError(f'{out} is of something else: {"; ".join(told)}. Remove it and {record}, '
-                          'or give another --out.')
-    return all(one.is_file() for one in files_of(out, identity['patches']).values())
+        held = ', '.join(map(str, present(out)))
+        raise RecordError(f'{out} is of something else: {"; ".join(told)}. Remove '
+                          f'{f"{held} and " * bool(held)}{record}, or give another --out.')
+    written = about.get('bytes', {})
+    cut = [f'{file} has {file.stat().st_size} bytes, not {written.get(file.name)} as written'
+           for file in files if file.is_file() and file.stat().st_size != written.get(file.name)]
+    if cut and not ours:
+        raise RecordError(f'{"; ".join(cut)}: it is damaged, or was changed. Remove it, and run '
+                          'the command again.')
+    return not cut and all(file.is_file() for file in files)
+
+
+def present(out: Path) -> List[Path]:
+    """The files that are there of all that may stand at ``out``."""
+    return [file for file in files_of(out, out.suffix == '.npy').values() if os.path.lexists(file)]
+
+
+def refuse_others(out: Path) -> None:
+    """Raises RecordError: files are in the way of which nothing says what they are of."""
+    held = present(out)
+    if held:
+        raise RecordError(f'{", ".join(map(str, held))}: there already, and no '
+                          f'{record_of(out).name} that says what it is of. Remove it, or give '
+                          'another --out.')
 
 
 def write_features(out: Path, images: Images, parts: Parts, identity: dict, **about: Any) -> str:
@@ -46,6 +74,7 @@ def write_features(out: Path, images: Images, parts: Parts, identity: dict, **ab
 
     Raises:
         DataError: no image could be read.
+        RecordError: files of something else have come into the way.
     """
     broken, shape = summary(parts, identity['patches'])
     if not shape[0]:
@@ -54,14 +83,27 @@ def write_features(out: Path, images: Images, parts: Parts, identity: dict, **ab
                         f'{printable(path)} ({why}).')
     files = files_of(out, identity['patches'])
     size = 4 * shape[0] * (shape[1] + int(np.prod(shape[1:])) * identity['patches'])
+    if not record_of(out).is_file() and not (parts.folder / FINISHING).is_file():
+        refuse_others(out)
+    (parts.folder / FINISHING).touch()
     write_whole({path: writer(kind, out.suffix, images, parts, shape)
                  for kind, path in files.items()}, size)
     write_json(record_of(out), dict(
         **made_by(), identity=identity, images=shape[0], width=shape[1],
-        map_shape=list(shape[1:]) if identity['patches'] else None, broken=broken, **about))
+        map_shape=list(shape[1:]) if identity['patches'] else None, broken=broken,
+        bytes={file.name: file.stat().st_size for file in files.values()},
+        names=not_utf8(images, parts), **about))
     parts.remove()
     return (f'{skipped(broken)}\nFeatures of {shape[0]} images, {shape[1]} wide, are in '
             f'{" and ".join(map(str, files.values()))}; what they are of is in {record_of(out)}')
+
+
+def not_utf8(images: Images, parts: Parts) -> Dict[str, list]:
+    """Row of the file -> path and class there, of names that no text in UTF-8 can hold."""
+    rows = (row for part in parts.each() for row in part.rows)
+    found = ((place, [images.names[row], images.classes[row]]) for place, row in enumerate(rows))
+    return {str(place): names for place, names in found
+            if any(as_text(name) != name for name in names)}
 
 
 def summary(parts: Parts, patches: bool) -> Tuple[Dict[str, str], tuple]:

@@ -7,9 +7,9 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 import numpy as np
 
 from ..datasets.storage.parquet_source import import_parquet
-from ..errors import ConfigError, MissingFile
+from ..errors import ConfigError, MissingFile, UserError
 from ..names import printable
-from ..records import read_json
+from ..records import RecordError, read_json
 from .images import Images
 from .parts import Part
 
@@ -128,6 +128,7 @@ def read_features(file: Any) -> Features:
     Raises:
         MissingFile: it is not there, or its record.
         ConfigError: it is of no format that is known.
+        RecordError: it is damaged, or its record, or what stands beside it.
     """
     file = Path(file)
     check_format(file, False)
@@ -137,16 +138,38 @@ def read_features(file: Any) -> Features:
                               f'{file.name} and beside it {record_of(file).name}, which says what '
                               'it is of.')
     about = read_json(record_of(file))
+    identity = about.get('identity')
+    if not isinstance(identity, dict) or not isinstance(identity.get('images'), str):
+        raise RecordError(f'{record_of(file)} does not say what {file} is of: remove both, and '
+                          'write them again by tools/embed.py.')
+    try:
+        found = _read(file, bool(identity.get('patches')))._replace(about=about)
+        for row, (name, of) in about.get('names', {}).items():
+            found.files[int(row)], found.classes[int(row)] = name, of
+        shape, rows = (about['images'], about['width']), len(found.files)
+        if found.features.shape != shape or rows != shape[0] or (
+                found.patches is not None and len(found.patches) != rows):
+            raise ValueError(f'{rows} names and features of shape {found.features.shape}, where '
+                             f'{shape} was written')
+    except UserError:
+        raise
+    except Exception as error:  # numpy and pyarrow raise anything of a damaged file
+        raise RecordError(f'{file} or what is beside it is damaged ({type(error).__name__}: '
+                          f'{error}): remove it, and write it again by tools/embed.py.') from error
+    return found
+
+
+def _read(file: Path, patches: bool) -> Features:
     if file.suffix == '.parquet':
-        return Features(*_read_parquet(file), about)
+        return Features(*_read_parquet(file), {})
     if file.suffix == '.csv':
         files, classes, values = _read_csv(file)
-        return Features(files, classes, values, None, about)
-    beside = files_of(file, bool(about.get('identity', {}).get('patches')))
+        return Features(files, classes, values, None, {})
+    beside = files_of(file, patches)
     files, classes, _ = _read_csv(beside['files'])
     arrays = {part: np.load(beside[part], mmap_mode='c', allow_pickle=False)  # read when used
               for part in ('features', 'patches') if part in beside}
-    return Features(files, classes, arrays['features'], arrays.get('patches'), about)
+    return Features(files, classes, arrays['features'], arrays.get('patches'), {})
 
 
 def _read_csv(file: Path) -> Tuple[List[str], List[Optional[str]], np.ndarray]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from typing import List, NamedTuple, Optional
+from typing import Iterable, List, NamedTuple, Optional
 
 from ..datasets import address_of, find_classes, list_images
 from ..datasets.listing import Ignored
@@ -23,14 +23,22 @@ class Images(NamedTuple):
     classes: List[Optional[str]]
     ignored: Ignored
 
-    @property
-    def paths(self) -> List[str]:
-        return [path_of(self.address, name) for name in self.names]
+    def path(self, row: int) -> str:
+        return path_of(self.address, self.names[row])
 
     @property
-    def sha256(self) -> str:
-        """Hash of the names, in order."""
-        return hashlib.sha256('\0'.join(self.names).encode(errors='surrogateescape')).hexdigest()
+    def paths(self) -> List[str]:
+        return [self.path(row) for row in range(len(self.names))]
+
+    @property
+    def identity(self) -> dict:
+        """Where they lie, how many they are, and hashes of their names and classes, in order."""
+        return dict(images=self.address, count=len(self.names), names_sha256=_sha256(self.names),
+                    classes_sha256=_sha256(of or '' for of in self.classes))
+
+
+def _sha256(texts: Iterable[str]) -> str:
+    return hashlib.sha256('\0'.join(texts).encode(errors='surrogateescape')).hexdigest()
 
 
 def path_of(address: str, name: str) -> str:

@@ -70,6 +70,9 @@ class Parts:
     def missing(self) -> List[int]:
         return [number for number in self.numbers() if not self.file(number).is_file()]
 
+    def present(self) -> List[int]:
+        return [number for number in self.numbers() if self.file(number).is_file()]
+
     def write(self, number: int, part: Part) -> None:
         content = dict(rows=part.rows, features=part.features,
                        broken=np.array(json.dumps(part.broken)))

@@ -6,6 +6,7 @@ from .features import (
     readable_features,
 )
 from .frozen_backbone import (
+    described_config,
     join_processes,
     leave_processes,
     load_described_backbone,
@@ -19,10 +20,10 @@ from .retrieval import ranking_scores, retrieval_scores
 from .titled_backbones import heads_by_title, load_titled_backbones, own_size, titled
 
 __all__ = [
-    'NORMALISATION', 'extract_features', 'extract_global_features', 'feature_maps', 'feature_std',
-    'global_feature', 'heads_by_title', 'join_processes', 'knn_accuracies', 'knn_accuracy',
-    'labelled_folder', 'labelled_loader', 'leave_processes', 'load_described_backbone',
-    'load_frozen_backbone', 'load_titled_backbones', 'map_reader', 'nearest_neighbours',
-    'own_size', 'pooled', 'rankme', 'ranking_scores', 'readable_features', 'retrieval_scores',
-    'titled', 'titled_features'
+    'NORMALISATION', 'described_config', 'extract_features', 'extract_global_features',
+    'feature_maps', 'feature_std', 'global_feature', 'heads_by_title', 'join_processes',
+    'knn_accuracies', 'knn_accuracy', 'labelled_folder', 'labelled_loader', 'leave_processes',
+    'load_described_backbone', 'load_frozen_backbone', 'load_titled_backbones', 'map_reader',
+    'nearest_neighbours', 'own_size', 'pooled', 'rankme', 'ranking_scores', 'readable_features',
+    'retrieval_scores', 'titled', 'titled_features'
 ]

@@ -61,6 +61,12 @@ def load_frozen_backbone(backbone: Mapping, checkpoint: str) -> Tuple[nn.Module,
     return network.to(get_device()), report
 
 
+def described_config(checkpoint: str, heads: Optional[int] = None,
+                     img_size: Optional[int] = None) -> dict:
+    """Config of the network that ``load_described_backbone`` builds, which raises the same."""
+    return network_config(describe(checkpoint, heads).architecture, img_size)
+
+
 def load_described_backbone(checkpoint: str, heads: Optional[int] = None,
                             img_size: Optional[int] = None) -> Tuple[nn.Module, LoadReport]:
     """The backbone of any known checkpoint, built from what the file tells, on the device.
@@ -77,7 +83,7 @@ def load_described_backbone(checkpoint: str, heads: Optional[int] = None,
     Raises:
         CheckpointError: see ``describe``, ``network_config`` and ``load_backbone``.
     """
-    about = describe(checkpoint, heads)
-    network, report = load_frozen_backbone(network_config(about.architecture, img_size), checkpoint)
+    config = described_config(checkpoint, heads, img_size)
+    network, report = load_frozen_backbone(config, checkpoint)
     network.eval()
     return network, report

@@ -6,6 +6,7 @@ from typing import Dict, List, NamedTuple, Optional
 
 import torch
 
+from ..datasets import address_of
 from ..embedding import FORMATS, list_source, path_of, read_features
 from ..errors import ConfigError
 from ..names import printable
@@ -34,11 +35,13 @@ class Bank(NamedTuple):
         """The path of a query: of an image among these, by its path there, or of any other file.
 
         Raises:
-            ConfigError: there is no such image.
+            ConfigError: there is no such image, or an address of another scheme.
         """
         inside = path_of(self.address, text)
-        if inside in self.rows or '://' in text:
-            return inside if inside in self.rows else text
+        if inside in self.rows:
+            return inside
+        if '://' in text:
+            return address_of(text, f'--queries {printable(text)}')
         if os.path.isfile(text):
             return os.path.abspath(text)
         raise ConfigError(f'The query {printable(text)} is no image: there is none of this name '

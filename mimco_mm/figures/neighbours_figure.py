@@ -14,7 +14,7 @@ from ..embedding import Embedder, features_of, load_embedder
 from ..errors import ConfigError
 from ..evaluation import heads_by_title, nearest_neighbours, titled
 from ..names import printable
-from ..records import skipped, write_record
+from ..records import differences, skipped, write_record
 from .neighbours import plot_neighbours
 from .neighbours_bank import Bank, load_bank
 from .pictures import picture_file
@@ -93,11 +93,9 @@ def load_all(request: NeighboursRequest, bank: Bank) -> Dict[str, Embedder]:
         except CheckpointError as error:
             raise CheckpointError(f'{title}: {error}') from error
         print(f'{title}: {loaded[title].report}')
-        here = dict(checkpoint_sha256=loaded[title].report.sha256, img_size=loaded[title].img_size,
-                    norm=loaded[title].norm)
-        other = [f'{key} {bank.identity[key]}, not {value}' for key, value in here.items()
-                 if bank.identity and bank.identity[key] != value]
-        if other:
+        here = loaded[title].identity
+        other = differences({key: bank.identity.get(key) for key in here}, here)
+        if bank.identity and other:
             raise ConfigError(f'The features of {request.data} are of something else than {title}: '
                               f'{"; ".join(other)}. Give what they were made with.')
     return loaded

@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 from mmengine import fileio
 from mmengine.config import Config, ConfigDict
 
-from ..datasets import SCHEMES, TRAINING, address_of
+from ..datasets import TRAINING, address_of
 from ..errors import ConfigError
 from .config_files import unfit
 from .teachers import set_teacher
@@ -62,13 +62,10 @@ def images_at(option: str, source: str) -> str:
     """The address of what an option names.
 
     Raises:
+        ConfigError: an address of another scheme, or nothing.
         DataError: an archive that cannot be read in any order.
     """
-    scheme, is_address, _ = source.partition('://')
-    if not source or (is_address and scheme not in SCHEMES):
-        raise ConfigError(f'{option} expects a folder, a tar, tar://FOLDER or lmdb://FOLDER, got '
-                          f'{source!r}.')
-    return address_of(os.path.expanduser(source).rstrip('/') or '/')
+    return address_of(os.path.expanduser(source).rstrip('/') or source[:1], option)
 
 
 def training_part(source: str) -> str:

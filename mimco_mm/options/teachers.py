@@ -7,11 +7,11 @@ from typing import Container, Dict, Sequence, Union
 
 from mmengine.config import Config, ConfigDict
 
+from ..checkpoints import CheckpointError, split_address
 from ..errors import ConfigError
 from .config_files import unfit
 
-# Libraries whose models can be teachers by name -> one of them
-LIBRARIES = dict(timm='timm:vit_small_patch16_dinov3.lvd1689m', hf='hf:facebook/dinov2-small')
+LIBRARIES = ('timm', 'hf')  # whose models can be teachers by name
 SWITCHES = ('layer_norm_targets', 'dtype')  # of the targets, whichever teacher they come from
 SUFFIXES = re.compile(r'\.(pth|pt|tar|safetensors|bin)(?=\.|$)')
 
@@ -69,9 +69,10 @@ def take_teacher(part: ConfigDict, teacher: str) -> None:
     generator = part.target_generator
     library, found, name = teacher.partition(':')
     if found and library in LIBRARIES:
-        if not name.partition('=')[0]:
-            raise ConfigError(f'--teacher {teacher} expects a name after {library}:, such as '
-                              f'{LIBRARIES[library]}.')
+        try:
+            split_address(teacher)
+        except CheckpointError as error:
+            raise ConfigError(f'--teacher {error}') from error
         kept = {key: generator[key] for key in SWITCHES if key in generator}
         part.target_generator = ConfigDict(type=generator.type, **{library: name}, **kept)
     else:

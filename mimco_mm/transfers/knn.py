@@ -51,7 +51,8 @@ def requested_knn(request: KnnRequest) -> Config:
         raise ConfigError(f'{request.config} has no `bank`, `queries`, `ks` and `model`; expected '
                           'a config like configs/benchmarks/knn/swin-t.py')
     if request.data_root is not None:
-        cfg.bank.data_root = cfg.queries.data_root = address_of(request.data_root)
+        cfg.bank.data_root = cfg.queries.data_root = address_of(
+            request.data_root, '--data-root')
     if request.pool == 'cls':
         if 'out_type' not in cfg.model.backbone:
             raise ConfigError('--pool cls is for a ViT; a class token is nothing that '

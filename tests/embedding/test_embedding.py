@@ -96,18 +96,20 @@ def test_embed__sees_a_whole_file_and_refuses_another_s(made, tmp_path):
 def test_parts__of_something_else_damaged_or_in_use_are_refused(made, tmp_path):
     parts = tmp_path / 'a.npy.parts'
     arguments = [made / 'swin.pth', made / 'data' / 'val', '--out', tmp_path / 'a.npy', *FEW]
-    (tmp_path / 'a.files.csv').mkdir()  # the end fails, and the parts stay
+    (tmp_path / 'a.npy.json').mkdir()  # the end fails, and the parts stay
     refusal('embed.py', *arguments)
-    assert len(list(parts.glob('part_*.npz'))) == 2 and not (tmp_path / 'a.npy').exists()
+    assert len(list(parts.glob('part_*.npz'))) == 2
     with (parts / 'lock').open('w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert 'Another run is writing into' in refusal('embed.py', *arguments)
     assert 'img_size was 32, now is 64' in refusal('embed.py', *arguments, '--img-size', '64')
     whole = (parts / 'part_000001.npz').read_bytes()
     (parts / 'part_000001.npz').write_bytes(whole[:-30])
-    assert 'part_000001.npz is damaged' in refusal('embed.py', *arguments)
+    said = refusal('embed.py', *arguments)  # before anything is computed
+    assert 'part_000001.npz is damaged' in said
+    assert said.rstrip().endswith('remove it, and run the command again.')
     (parts / 'part_000001.npz').unlink()
-    (tmp_path / 'a.files.csv').rmdir()
+    (tmp_path / 'a.npy.json').rmdir()
     printed = call('embed.py', *arguments)
     assert 'features of 8 images of 32 px; 16 were done before' in printed
     assert read_features(tmp_path / 'a.npy').features.shape == (23, 16)

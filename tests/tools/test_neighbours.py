@@ -74,6 +74,11 @@ def test_neighbours__of_a_file_of_features_are_those_of_the_folder(made, tmp_pat
     said = refusal('figures/neighbours.py', folder / 'swin.pth', '--data', folder / 'vit.csv',
                    '--queries', 'lying/0.png', '--out', tmp_path / 'b.png', *FEW)
     assert f'The features of {folder}/vit.csv are of something else than swin: checkpoint' in said
+    (tmp_path / 'cut.csv').write_text((folder / 'vit.csv').read_text()[:900])
+    (tmp_path / 'cut.csv.json').write_text((folder / 'vit.csv.json').read_text())
+    assert 'cut.csv or what is beside it is damaged' in refusal(
+        'figures/neighbours.py', folder / 'vit.pth', '--data', tmp_path / 'cut.csv', '--queries',
+        'lying/0.png', '--out', tmp_path / 'b.png', *FEW)
 
 
 @pytest.mark.parametrize('options, message', [
@@ -82,6 +87,8 @@ def test_neighbours__of_a_file_of_features_are_those_of_the_folder(made, tmp_pat
     (['--queries', 'lying/0.png', '--k', '11'], '11 other images were asked for, but there are 11'),
     (['--queries', 'lying/0.png', '--heads', 'ViT=3'], '--heads expects TITLE=N'),
     (['--queries', 'lying/0.png', '--data', 'none.npy'], 'There is no none.npy'),
+    (['--queries', 'http://host/a.png'], 'expects a folder, a tar, tar://FOLDER'),
+    (['--queries', 'lying/0.png', '--data', 's3://bucket'], 'expects a folder, a tar, tar://FO'),
 ])
 def test_neighbours__wrong_use_is_explained(made, tmp_path, options, message):
     folder, _ = made

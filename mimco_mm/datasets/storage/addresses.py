@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 from typing import Iterator, Optional
 
-from ...errors import DataError
+from ...errors import ConfigError, DataError
 from ...names import printable
 from ..image_files import is_hidden
 from ..listing import count_images
@@ -33,7 +33,7 @@ DEPTH = 2  # folders in a folder that are searched for archives
 LISTED = 1000  # entries of each that are looked at
 
 
-def address_of(source: str) -> str:
+def address_of(source: str, asked_by: str = 'The place of images') -> str:
     """The address that mmengine reads: ``source``, unless tars or a database lie there.
 
     A folder with images is a folder of images. Of Kaggle's ImageNet the folder with train/ and val/
@@ -41,12 +41,18 @@ def address_of(source: str) -> str:
 
     Args:
         source: a folder, a tar, or an address (``tar://FOLDER``).
+        asked_by: what the error names: the option, where there is one.
 
     Raises:
+        ConfigError: an address of another scheme, or nothing.
         DataError: an archive, or a folder with nothing else, that cannot be read in any order; the
             message has the command that makes it so.
     """
-    if '://' in source:
+    scheme, is_address, _ = source.partition('://')
+    if not source or (is_address and scheme not in SCHEMES):
+        raise ConfigError(f'{asked_by} expects a folder, a tar, tar://FOLDER or lmdb://FOLDER, got '
+                          f'{source!r}.')
+    if is_address:
         return source
     path = Path(source)
     if path.is_file():

@@ -171,6 +171,30 @@ def sized(named: Named, side: int) -> List[dict]:
     return ways[::-1] if named.fixed else ways
 
 
+def sized_config(named: Named, side: int) -> dict:
+    """The first of ``sized`` that makes a map of such images.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    ways = sized(named, side)
+    if side == named.side:
+        return ways[0]
+    told = ''
+    for backbone in ways:
+        try:
+            shape = shape_of(backbone, side)
+        except ConfigError:
+            raise
+        except Exception as error:  # the library's, of a side that its network does not take
+            told = f' ({next(iter(str(error).splitlines()), type(error).__name__)})'
+            continue
+        if all(shape):
+            return backbone
+    raise ConfigError(f'{named.checkpoint} makes no map of images of {side} px{told}; its own have '
+                      f'{named.side} px: give another --img-size, or none.')
+
+
 def same_norm(norm: dict, preprocessor: dict) -> bool:
     """Whether images come to the student as the teacher wants them."""
     return all(len(preprocessor.get(key) or ()) == 3 and all(

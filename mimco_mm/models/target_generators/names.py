@@ -3,7 +3,15 @@
 from pathlib import Path
 from typing import NamedTuple, Optional, Sequence, Tuple
 
-from ...checkpoints import HF, PREPROCESSOR, TIMM, config_folder, folder_json, timm_cfg
+from ...checkpoints import (
+    HF,
+    PREPROCESSOR,
+    TIMM,
+    config_folder,
+    folder_json,
+    split_address,
+    timm_cfg,
+)
 from ...errors import ConfigError
 
 SIDE = 224  # px of images, where nothing tells
@@ -36,7 +44,7 @@ def named_teacher(teacher: dict) -> Optional[Named]:
         UserError: there is nothing of this name.
     """
     if teacher.get('timm'):
-        name, _, file = teacher['timm'].partition('=')
+        name, _, file = split_address(f'{TIMM}{teacher["timm"]}')[1].partition('=')
         cfg = timm_cfg(name)
         mean, std = ([255 * value for value in values] for values in (cfg.mean, cfg.std))
         return Named(dict(type='TimmFeatureMap', model_name=name), file or f'{TIMM}{name}',
