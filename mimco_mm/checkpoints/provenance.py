@@ -106,4 +106,4 @@ def _data(config: dict) -> str:
     while isinstance(dataset.get('dataset'), dict):
         dataset = dataset['dataset']
     root, part = (_at(dataset, key, kind=str) or '' for key in ('data_root', 'data_prefix'))
-    return '/'.join(name.rstrip('/') for name in (public(root), part) if name)
+    return '/'.join(name.rstrip('/') for name in (public(root), public(part)) if name)

@@ -13,7 +13,7 @@ from mmpretrain.registry import TRANSFORMS
 from PIL import Image
 
 from mimco_mm.checkpoints import TARGETS, CheckpointError, model_card, prepare_export, save_backbone
-from mimco_mm.checkpoints.config_text import public, read_config_text
+from mimco_mm.checkpoints.config_text import public, public_text, read_config_text
 from mimco_mm.datasets import centre_crop
 
 from ..reference.official import files
@@ -187,6 +187,28 @@ def test_read_config_text__runs_nothing(text, found):
     ('timm:vit_small_patch16_dinov3.lvd1689m', 'timm:vit_small_patch16_dinov3.lvd1689m'),
     ('timm:vit_small=/home/me/a.safetensors', 'timm:vit_small=.../a.safetensors'),
     ('hf:facebook/dinov2-small', 'hf:facebook/dinov2-small'), ('hf:/home/me/v', 'hf:.../v'),
+    ('../../home/joe/x.pth', '.../x.pth'), ('a/../../joe/x.pth', '.../x.pth'),
+    ('hf:../joe/x', 'hf:.../x'), ('timm:a=../joe/x.pth', 'timm:a=.../x.pth'),
+    ('tar://../joe/x', 'tar://.../x'), ('https://user:p@ss@host/x', 'https://host/x'),
+    ('https://user:p/s?s@host/x', 'https://host/x'), ('https://host:80/a@b', 'https://host:80/a@b'),
+    ('python /home/joe/a.py --out=/home/joe/b', 'python .../a.py --out=.../b'),
+    ('coco/bbox_mAP', 'coco/bbox_mAP'), (r'\.(bias|norm)', r'\.(bias|norm)'),
 ])
 def test_public__folders_of_the_machine_are_left_out(name, told):
     assert public(name) == told
+
+
+@pytest.mark.parametrize('text, told', [
+    ('a = "/tmp/o\'b/few"', "a = '.../few'"), (r"a = '/tmp/o\'b/few'", "a = '.../few'"),
+    ("a = '/ho' 'me/joe/few'", "a = '.../few'"), ("a = r'/home/joe/few'", "a = '.../few'"),
+    ("a = '''/home/joe\n/few'''", "a = '.../few'"),
+    ("a = b'/home/joe/few'", "a = b'.../few'"),
+    ("a = f'/home/joe/{1}'", "a = f'.../{1}'"),
+    ("é = {'ü': '/home/joe/ü.pth'}  # é /home/joe\r\nb = 1  # kept\n",
+     "é = {'ü': '.../ü.pth'}  \nb = 1  # kept\n"),
+    ("# -*- coding: latin-1 -*-\na = ['é', '/home/joe/x']", "# -*- coding: latin-1 -*-\n"
+     "a = ['é', '.../x']"),
+    ("a = '/home/joe/x", ''), ("a = '\udcff'", ''),
+])
+def test_public_text__has_no_folder_of_the_machine_in_any_string(text, told):
+    assert public_text(text) == told
