@@ -1,10 +1,12 @@
 """The results of transfers under a work dir, beside the paper's figures."""
 
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from ..records import read_json
+from ..errors import UserError
+from ..records import RecordError, read_json
 from .paper import TRANSFERS, PaperRow
 from .scalars import describe_damage, log_lines
 
@@ -66,26 +68,54 @@ def results_folder(checkpoint: str, sha256: str) -> Path:
 
 
 def read_run(folder: Path) -> dict:
-    """``run.json`` of a suite of transfers: which checkpoint of which method and network."""
+    """``run.json`` of a suite of transfers: which checkpoint of which method and network.
+
+    Raises:
+        FileNotFoundError: no such file.
+        RecordError: it is damaged, or of something else.
+    """
     file = folder / 'run.json'
     if not file.is_file():
         raise FileNotFoundError(
             f'{folder} holds no run.json: expected the work dir of tools/transfers/run.sh.')
-    return read_json(file)
+    run = read_json(file)
+    wrong = [key for key in ('checkpoint', 'sha256', 'method', 'network')
+             if not isinstance(run.get(key), str)] + ['epochs'] * ('epochs' not in run)
+    if wrong:
+        raise RecordError(f'{file} does not say of what the results beside it are: it has no '
+                          f'{", ".join(wrong)}, which tools/transfers/run.sh writes.')
+    return run
 
 
 def read_results(folder: Path) -> List[Result]:
-    """All results under the work dir of a suite, in the benchmarks' order, failed ones too."""
+    """All results under the work dir of a suite, in the benchmarks' order, failed ones too.
+
+    Raises:
+        RecordError: one is damaged.
+    """
     found = []
     for benchmark in BENCHMARKS:
         for part in sorted(folder.glob(f'{benchmark}*')):
             name, _, setting = part.name.partition('-')
             if name == benchmark and part.is_dir():
-                result = read_logged(part, name) if name in LOGGED else _written(
-                    part, name, setting)
-                result = _recorded(result, part)
+                with damage_told(part):
+                    result = read_logged(part, name) if name in LOGGED else _written(
+                        part, name, setting)
+                    result = _recorded(result, part)
                 found += [result] if result.values or result.state else []
     return found
+
+
+@contextmanager
+def damage_told(folder: Path) -> Iterator[None]:
+    """Say of files that lack what they should have, or have it of another type, where they lie."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise RecordError(f'The results in {folder} are damaged ({type(error).__name__}: {error}): '
+                          'remove them, and measure them again.') from error
 
 
 def _recorded(result: Result, folder: Path) -> Result:

@@ -144,10 +144,18 @@ def test_parquet__names_and_rows_of_strangers(tmp_path):
     rows += [None, dict(bytes=None, path='/etc/passwd')]
     file = table(tmp_path, image=rows, label=[0, 0, 1, None, -5, 2**40, 0, 0, 0])
     said = call(PACK, file, tmp_path / 'out')
-    assert 'ignored: rows without an image in them: 2' in said
+    assert 'ignored: classes of rows that are no number from 0 up of a class: 2, ' in said
+    assert 'rows without an image in them: 2' in said
     assert contents(f'tar://{tmp_path}/out') == {
         '0/passwd.jpg': b'\0', '0/up.jpg': b'\1', '1/00000002.jpg': b'\2', 'hidden.jpg': b'\3',
         'a_b.png': b'\4', 'a_b_00000005.png': b'\5', '0/00000006.jpg': b'\6'}
+
+
+def test_parquet__classes_that_cannot_be_used_are_told(tmp_path):
+    pytest.importorskip('pyarrow')
+    file = table(tmp_path, image=[dict(bytes=b'1', path='1.png')], label=['cat'])
+    said = call(PACK, file, tmp_path / 'out')
+    assert 'ignored: columns named label that are no whole numbers, so that there are no cl' in said
 
 
 def test_parquet__columns_are_chosen(tmp_path):

@@ -7,6 +7,7 @@ from matplotlib.colors import to_hex
 from mmengine.config import Config
 
 from mimco_mm.figures.report_plot import plot_report
+from mimco_mm.records import RecordError
 from mimco_mm.tables import comparable
 from mimco_mm.tables.report import as_markdown, lines_of, run_labels
 from mimco_mm.tables.results import read_results, read_run
@@ -197,3 +198,17 @@ def test_plot__nothing_measured_is_no_white_page(tmp_path):
 def test_read_run__another_folder_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'no run.json.*tools/transfers/run.sh'):
         read_run(tmp_path)
+
+
+@pytest.mark.parametrize('content', ['[]', '{}', '{"sha256": 1}', '{'])
+def test_run__of_another_shape_is_told(suite, content):
+    (suite / 'run.json').write_text(content)
+    with pytest.raises(RecordError, match='run.json'):
+        read_run(suite)
+
+
+@pytest.mark.parametrize('content', ['[]', '{}', '{"results": {"roxford5k": 1}}'])
+def test_results__of_another_shape_are_told(suite, content):
+    (suite / 'retrieval-dino' / 'results.json').write_text(content)
+    with pytest.raises(RecordError, match='retrieval-dino'):
+        read_results(suite)

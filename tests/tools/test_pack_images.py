@@ -30,6 +30,14 @@ def data(tmp_path):
     return tiny.write_images(tmp_path / 'data', 9)
 
 
+@pytest.mark.parametrize('options, message', [
+    (['nan'], 'expects a number of 10^6 bytes above 0, got nan'), (['inf'], 'above 0, got inf'),
+    (['0'], 'above 0, got 0.0'), (['5', '--format', 'lmdb'], 'a database has no shards'),
+])
+def test_pack__shard_sizes_that_are_none_are_refused(tmp_path, options, message):
+    assert message in refusal(PACK, tmp_path, tmp_path / 'out', '--shard-size', *options)
+
+
 @pytest.mark.parametrize('scheme', SCHEMES)
 def test_pack__packs_all_and_counts_them(data, tmp_path, scheme):
     out = tmp_path / 'packed' / 'train'

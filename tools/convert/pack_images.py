@@ -11,12 +11,15 @@ and lmdb://OUT for a database.
 """
 
 import argparse
+import math
 import shutil
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from command_line import Parser, run_tool
+
+SHARD_SIZE = 1000  # in 10^6 bytes
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -27,8 +30,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('out', type=Path, help='new folder, e.g. data/imagenet-tar/train')
     parser.add_argument('--format', choices=['tar', 'lmdb'], default='tar',
                         help='(default: %(default)s)')
-    parser.add_argument('--shard-size', type=float, default=1000, metavar='MB',
-                        help='images in a shard, in 10^6 bytes (default: %(default)s)')
+    parser.add_argument('--shard-size', type=float, metavar='MB',
+                        help='images in a shard of --format tar, in 10^6 bytes (default: '
+                             f'{SHARD_SIZE})')
     columns = parser.add_argument_group('of parquet files')
     columns.add_argument('--image-column', metavar='NAME',
                          help='the column of images (default: the one that there is)')
@@ -37,8 +41,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.out.exists():
         parser.error(f'{args.out} is there already; remove it, or choose another folder')
-    if args.shard_size <= 0:
-        parser.error(f'--shard-size must be above 0, got {args.shard_size}')
+    if args.shard_size is None:
+        args.shard_size = SHARD_SIZE
+    elif args.format != 'tar':
+        parser.error('--shard-size is for --format tar: a database has no shards')
+    if not 0 < args.shard_size * 1e6 < math.inf:  # nan is neither
+        parser.error(f'--shard-size expects a number of 10^6 bytes above 0, got {args.shard_size}')
     return args
 
 

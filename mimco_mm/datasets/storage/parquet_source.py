@@ -15,6 +15,9 @@ from .parquet_columns import bytes_chunk, clean, find_columns
 
 BATCH = 32  # images that are in memory at once
 NO_IMAGE = 'rows without an image in them'
+NOT_TOLD = -1  # the class of test images, in datasets of Hugging Face
+NO_CLASS = 'classes of rows that are no number from 0 up of a class'
+NO_CLASSES = 'columns named label that are no whole numbers, so that there are no classes'
 
 
 class Group(NamedTuple):
@@ -54,6 +57,8 @@ class ParquetSource:
         folders = split_folders(places)
         opened = self._open(0)
         self.columns = find_columns(opened, self.files[0], image_column, label_column)
+        if self.columns.label is None and 'label' in opened.schema_arrow.names:
+            self.ignored.others[NO_CLASSES] = 1
         self.suffix = self._first_suffix()
         for number, place in enumerate(places):
             self._list(number, folders[place])
@@ -127,6 +132,8 @@ class ParquetSource:
     def _add(self, folder: str, path: Optional[str], label: Optional[int], size: int) -> None:
         classes = self.columns.classes
         known = isinstance(label, int) and 0 <= label < (len(classes) if classes else 2**31)
+        if label not in (None, NOT_TOLD) and not known:
+            self.ignored.others[NO_CLASS] += 1
         if known:
             folder += f'{classes[label] if classes else label}/'
         row = len(self.names)
