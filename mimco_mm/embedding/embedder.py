@@ -17,8 +17,8 @@ from ..evaluation import (
     own_size,
     pooled,
 )
-from ..models.target_generators.by_name import sized_config
 from ..models.target_generators.names import named_teacher
+from ..models.target_generators.sizes import sized_config
 from ..progress import progress
 from ..records import as_json
 
