@@ -13,7 +13,7 @@ from .config_text import public
 from .errors import CheckpointError
 from .exporting import Export
 from .provenance import Provenance, provenance
-from .target import Target
+from .target import WRITTEN_BY, Target
 
 LICENSE = re.compile(r'[a-z0-9]+([.+-][a-z0-9]+)*')
 UNKNOWN = 'not recorded in the checkpoint'
@@ -75,7 +75,7 @@ def model_card(export: Export, target: Target, checkpoint: str, license: Optiona
     parts = [
         f'---\n{yaml.safe_dump(head, sort_keys=False)}---\n',
         f'# {name or family}{f" by {about.method}" if about.paper else ""}\n',
-        f'A {family} without a head{how}: it gives features. Written by mimco-mm {__version__} '
+        f'A {family} without a head{how}: it gives features. {WRITTEN_BY} {__version__} '
         f'from {code(public(checkpoint))} (sha256 {code(export.sha256)}).\n',
         '\n'.join(facts(about, export)) + '\n- licence: ' + (
             code(license) if license else 'not stated') + '\n',

@@ -4,11 +4,15 @@ from typing import Callable, Dict, Optional
 from .architecture import Architecture
 from .backbone_file import size_of
 from .errors import CheckpointError
+from .folders import CONFIG, WEIGHTS
+from .hub import PREPROCESSOR
 from .namings import Naming, StateDict
 from .writing import text_file, write_whole
 
 Files = Dict[Path, Callable[[Path], None]]  # what writes each
 CARD = 'README.md'  # where the Hugging Face hub looks for a model card
+WRITTEN_BY = 'Written by mimco-mm'  # stands in the card of each export
+IN_FOLDER = (CARD, CONFIG, PREPROCESSOR, WEIGHTS[0])  # what an export may put into a folder
 
 
 class Target:
@@ -40,18 +44,35 @@ class Target:
         """Whether what is written is a folder, as the Hugging Face hub has them."""
         return False
 
+    def check_folder(self, folder: Path) -> None:
+        """Raise CheckpointError where an export would replace files that are of no other export."""
+        held = [name for name in IN_FOLDER if (folder / name).exists()]
+        card = folder / CARD
+        if held and not (card.is_file() and WRITTEN_BY in card.read_text(errors='replace')):
+            raise CheckpointError(f'{folder} holds {", ".join(held)}, and no {CARD} that an export '
+                                  'has written: it is not overwritten. Give another folder.')
+
     def save(self, out: Path, state: StateDict, architecture: Architecture,
              card: Optional[str] = None) -> None:
         """Write the tensors, named by the target's naming, and a model card into a folder.
 
+        What another library's export has left in the folder goes.
+
         Raises:
-            CheckpointError: another ending of ``out`` is needed, or it cannot be written.
+            CheckpointError: another ending of ``out`` is needed, or it cannot be written, see
+                ``check_folder`` too.
         """
         self.check_ending(out)
+        if self.is_folder(out):
+            self.check_folder(out)
         files = self.files(out, state, architecture)
         if card is not None:
             files[out / CARD] = text_file(card)
         write_whole(files, size_of(state))
+        if self.is_folder(out):
+            for name in IN_FOLDER:
+                if out / name not in files:
+                    (out / name).unlink(missing_ok=True)
 
     def files(self, out: Path, state: StateDict, architecture: Architecture) -> Files:
         """The files of an export."""

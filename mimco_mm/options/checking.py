@@ -25,6 +25,7 @@ def check_config(cfg: Config, takes: Takes = takes) -> None:
     alone.
     """
     check_scope(cfg)
+    check_one_preprocessor(cfg)
     scope = cfg.get('default_scope')
     root = takes(cfg._cfg_dict, (), scope)
     read = {name: value for name, value in cfg._cfg_dict.items() if name in root.named}
@@ -65,6 +66,17 @@ def check_type(key: str, name: str, scope: Optional[str]) -> None:
     if not registered(name, scope):
         raise ConfigError(f'`{key}`: there is no {name} in the registries.'
                           f'{did_you_mean(name, known_types(scope))}')
+
+
+def check_one_preprocessor(cfg: Config) -> None:
+    """Raise ConfigError where the model has a preprocessor in place of the config's."""
+    model = cfg.get('model')
+    own = model.get('data_preprocessor') if isinstance(model, dict) else None
+    if own is not None and cfg.get('data_preprocessor'):
+        keys = [f'data_preprocessor.{key}' for key in own] if isinstance(own, dict) else []
+        raise ConfigError('`model.data_preprocessor` would stand in place of `data_preprocessor`, '
+                          'which this config has. Set '
+                          f'{" and ".join(f"`{key}`" for key in keys or ["data_preprocessor"])}.')
 
 
 def check_hooks(hooks: Any) -> None:

@@ -24,6 +24,7 @@ def read() -> Config:
     ('train_cfg.max_epochs=0', f'`train_cfg.max_epochs` {COUNT} 0'),
     ('train_cfg.max_epochs=-5', COUNT),
     ('train_dataloader.batch_size=0', COUNT),
+    ('model.data_preprocessor.mean=[1,2]', 'in place of .*Set `data_preprocessor.mean`'),
     ('train_dataloader=dict(batch_size=2.5)', f'`train_dataloader.batch_size` {COUNT} 2.5'),
     ('train_dataloader=dict(batch_size="a")', "expects a number, got 'a'"),
     ('train_dataloader.num_workers=-1', 'expects a whole number from 0 up, got -1'),

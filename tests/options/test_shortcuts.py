@@ -79,6 +79,8 @@ def test_teacher__by_name_keeps_the_switches_of_the_targets_alone(name):
 @pytest.mark.parametrize('name, values, message', [
     (METHODS[0], dict(teacher='timm:'), 'expects a name after timm:, such as timm:vit_small'),
     (METHODS[0], dict(teacher='hf:=x'), 'expects a name after hf:'),
+    (METHODS[0], dict(teacher='timm:vit_tiny='), 'expects a file after ='),
+    (METHODS[0], dict(teacher='timm: '), 'expects a name after timm:'),
     *((name, dict(teacher=['t.pth', 'u.pth']), '--teacher makes no sense.*no teacher')
       for name in METHODS[1:3]),
     *((name, dict(teacher='t.pth'), '--teacher makes no sense.*no teacher')

@@ -108,6 +108,12 @@ def test_main__help_names_the_libraries(capsys):
         assert word in printed
 
 
+def test_heads__are_refused_where_they_have_no_use(tmp_path, swin_run):
+    assert 'holds a Swin, whose tensors tell its attention heads' in refused(
+        swin_run, tmp_path / 'out.pth', '--to', 'mmpretrain', '--heads', 3)
+    assert not (tmp_path / 'out.pth').exists()
+
+
 def test_license__is_for_a_folders_card(tmp_path, swin_run):
     before = tree(tmp_path)
     for library, name in (('timm', 'out.safetensors'), ('mmpretrain', 'out.pth')):
@@ -136,6 +142,9 @@ def test_results__stand_in_the_card(tmp_path, swin_run, monkeypatch):
         swin_run, 'new', '--to', 'timm', '--results', 'other')
     assert 'expected the work dir of tools/transfers/run.sh' in refused(
         swin_run, 'new', '--to', 'timm', '--results', 'nothing')
+    (tmp_path / 'other' / 'run.json').write_text('{"sha256": 1}')
+    assert 'it has no checkpoint, sha256, method, network, epochs' in refused(
+        swin_run, 'new', '--to', 'timm', '--results', 'other')
     assert not Path('new').exists()
 
 
@@ -218,6 +227,19 @@ def test_overwrite__a_folder_gets_new_files_on_demand_only(tmp_path, swin_run, v
     export(swin_run, out, '--to', 'transformers', '--overwrite')
     export(swin_run, tmp_path / 'fresh', '--to', 'transformers')
     assert tree(out) == {**tree(tmp_path / 'fresh'), 'notes.txt': b'mine'}
+    export(swin_run, out, '--to', 'timm', '--overwrite')
+    export(swin_run, tmp_path / 'fresh_timm', '--to', 'timm')
+    assert tree(out) == {**tree(tmp_path / 'fresh_timm'), 'notes.txt': b'mine'}
+
+
+@pytest.mark.parametrize('name', ['README.md', 'config.json', 'model.safetensors'])
+def test_overwrite__a_folder_that_is_no_export_is_left_alone(tmp_path, swin_run, name):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / name).write_text('mine')
+    before = tree(tmp_path)
+    assert f'out holds {name}, and no README.md that an export has written' in refused(
+        swin_run, tmp_path / 'out', '--to', 'timm', '--overwrite')
+    assert tree(tmp_path) == before
 
 
 def test_overwrite__an_export_may_replace_what_it_was_read_from(tmp_path, swin_run):

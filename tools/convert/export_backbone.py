@@ -82,6 +82,8 @@ def check_options(args: argparse.Namespace, target: Any) -> None:
     target.check_ending(args.out)
     try:
         check_place(args, target.is_folder(args.out))
+        if target.is_folder(args.out):
+            target.check_folder(args.out)
     except OSError as error:  # a name that is too long, a folder that may not be read
         raise SystemExit(f'error: {args.out} cannot be written ({error.strerror})') from error
     given = [f'--{name}' for name in ('license', 'results') if getattr(args, name) is not None]

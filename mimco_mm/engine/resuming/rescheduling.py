@@ -19,6 +19,7 @@ from .identity import ABSENT, Difference
 NOT_SETTINGS = ('self', 'optimizer', 'last_step', 'verbose')
 # of an optimizer's group: how torch computes it, and names of later versions
 NOT_COMPARED = ('params', 'fused', 'foreach', 'capturable', 'differentiable')
+MOST_REPLAYED = 10**6  # steps of a schedule, some seconds of work
 
 
 def changed_settings(runner, checkpoint: dict) -> List[Difference]:
@@ -82,7 +83,12 @@ def reschedule(runner, checkpoint: dict) -> Optional[str]:
 
 
 def last_rate(runner) -> Optional[float]:
-    """The learning rate of the run's last step, of the first group, by what its schedulers are."""
+    """The learning rate of the run's last step, of the first group, by what its schedulers are.
+
+    None without a schedule, and of a run of more than ``MOST_REPLAYED`` further steps.
+    """
+    if runner.max_iters - runner.iter > MOST_REPLAYED:
+        return None
     optimizer = runner.optim_wrapper.optimizer
     group = {key: value for key, value in optimizer.param_groups[0].items() if key != 'params'}
     alone = SimpleNamespace(param_groups=[group], step=optimizer.step, _global_step=0)
