@@ -100,7 +100,8 @@ def test_parquet__is_packed_by_its_classes_and_splits(tmp_path, scheme):
     root, out = layouts.write_parquet(tmp_path / 'imagenet-1k'), tmp_path / 'out'
     with pytest.raises(DataError, match=f'pack_images.py {root} {root}-packed\n'):
         trained_on(root)
-    said = call(PACK, root, out, '--format', scheme, '--shard-size', '0.003')
+    small = ['--shard-size', '0.003'] if scheme == 'tar' else []
+    said = call(PACK, root, out, '--format', scheme, *small)
     assert f'{out}: 14 images' in said and 'ignored: nothing' in said
     assert trained_on(out) == f'{scheme}://{out}/train'
     assert contents(f'{scheme}://{out}/train') == by_class('train')

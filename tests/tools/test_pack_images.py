@@ -99,7 +99,8 @@ def test_plan_shards(sizes, limit, expected):
 
 @pytest.mark.parametrize('scheme', SCHEMES)
 def test_pack__goes_on_after_an_interruption(data, tmp_path, monkeypatch, scheme):
-    options = [data / 'train', tmp_path / 'out', '--format', scheme, '--shard-size', '0.02']
+    options = [data / 'train', tmp_path / 'out', '--format', scheme,
+               *(['--shard-size', '0.02'] if scheme == 'tar' else [])]
     monkeypatch.setattr(packing, 'COMMIT', 2)
     read, last = Path.read_bytes, data / 'train' / '07.png'
 
