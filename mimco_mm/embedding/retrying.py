@@ -43,7 +43,8 @@ def restore(out: Path, images: Images, parts: Parts) -> None:
     for number in parts.missing():
         rows = [row for row in parts.rows(number) if images.names[row] in places]
         at = [places[images.names[row]] for row in rows]
-        others = [images.path(row) for row in parts.rows(number) if row not in set(rows)]
+        others = [images.path(row) for row in parts.rows(number)
+                  if images.names[row] not in places]
         parts.write(number, Part(
             np.array(rows, np.int64), np.asarray(stored.features[at]),
             None if stored.patches is None else np.asarray(stored.patches[at]),

@@ -17,7 +17,7 @@ from mimco_mm.checkpoints.config_text import public, public_text, read_config_te
 from mimco_mm.datasets import centre_crop
 
 from ..reference.official import files
-from .test_exporting import SWIN, VIT, encoder, student, write_run
+from .exports import SWIN, VIT, encoder, student, write_run
 
 WHOLE = dict(VIT, img_size=224, patch_size=32)  # large enough that images are cropped
 CONFIG = '''\

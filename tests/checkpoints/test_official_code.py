@@ -11,7 +11,7 @@ from mimco_mm.checkpoints import TARGETS, CheckpointError, prepare_export
 from mimco_mm.checkpoints.architecture import SwinArchitecture, ViTArchitecture
 
 from ..reference.official import loaders, swin, vit
-from .test_exporting import (
+from .exports import (
     SWIN,
     VIT,
     assert_features,

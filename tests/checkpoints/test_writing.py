@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from mimco_mm.checkpoints import TARGETS, CheckpointError, prepare_export, save_backbone, writing
+from mimco_mm.checkpoints.target import WRITTEN_BY
 from mimco_mm.checkpoints.writing import complaint, write_whole
 
-from .test_exporting import SWIN, student, write_run
+from .exports import SWIN, student, write_run
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'convert' / 'export_backbone.py'
 
@@ -64,14 +65,15 @@ def test_tool__a_full_disk_leaves_nothing_and_says_what_to_do(tmp_path, run):
     ('timm', 'new/out.safetensors'), ('timm', 'new/out'), ('transformers', 'new/out')])
 def test_save__a_full_disk_leaves_what_was_there_and_nothing_else(tmp_path, run, library, out):
     export = prepare_export(run, library)
+    card = None if '.' in out else WRITTEN_BY  # by which a folder is known as an export's
     with full_disk(), pytest.raises(CheckpointError, match='File too large'):
-        TARGETS[library].save(tmp_path / out, export.state, export.architecture)
+        TARGETS[library].save(tmp_path / out, export.state, export.architecture, card)
     assert not list(tmp_path.iterdir())
-    TARGETS[library].save(tmp_path / out, export.state, export.architecture)
+    TARGETS[library].save(tmp_path / out, export.state, export.architecture, card)
     before = tree(tmp_path)
     other = {key: value + 1 for key, value in export.state.items()}
     with full_disk(), pytest.raises(CheckpointError, match='File too large'):
-        TARGETS[library].save(tmp_path / out, other, export.architecture)
+        TARGETS[library].save(tmp_path / out, other, export.architecture, card)
     assert tree(tmp_path) == before
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from mimco_mm.checkpoints import read_checkpoint
 from tests import tiny
 
 from .support import checkout, run, summary, write_jpegs
@@ -36,7 +37,7 @@ def test_views__of_a_resumed_run_are_those_of_an_unbroken_one(folder):
     assert other.code == 1 and 'data_preprocessor.type: was CropViewDataPrep' in other.text
     half = run(TRAIN.format('half', 2) + ' --resume' + place, folder)
     assert half.code == 0 and re.search(r'Going on from .*epoch_1\.pth', half.text), half.text
-    states = [torch.load(folder / name / 'epoch_2.pth', weights_only=False)['state_dict']
+    states = [read_checkpoint(folder / name / 'epoch_2.pth')['state_dict']
               for name in ('whole', 'half')]
     assert states[0].keys() == states[1].keys() and len(states[0]) > 50
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])

@@ -12,7 +12,7 @@ import torch
 from mimco_mm.checkpoints import sha256_of
 from mimco_mm.records import write_json
 from mimco_mm.tables import results_folder
-from tests.checkpoints.test_exporting import (
+from tests.checkpoints.exports import (
     STUDENTS,
     SUFFIX,
     SWIN,
