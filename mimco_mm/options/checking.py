@@ -69,14 +69,13 @@ def check_type(key: str, name: str, scope: Optional[str]) -> None:
 
 
 def check_one_preprocessor(cfg: Config) -> None:
-    """Raise ConfigError where the model has a preprocessor in place of the config's."""
+    """Raise ConfigError for arguments, without a type, in the model of a config with its own."""
     model = cfg.get('model')
     own = model.get('data_preprocessor') if isinstance(model, dict) else None
-    if own is not None and cfg.get('data_preprocessor'):
-        keys = [f'data_preprocessor.{key}' for key in own] if isinstance(own, dict) else []
+    if isinstance(own, dict) and 'type' not in own and cfg.get('data_preprocessor'):
+        keys = ' and '.join(f'`data_preprocessor.{key}`' for key in own)
         raise ConfigError('`model.data_preprocessor` would stand in place of `data_preprocessor`, '
-                          'which this config has. Set '
-                          f'{" and ".join(f"`{key}`" for key in keys or ["data_preprocessor"])}.')
+                          f'which this config has. Set {keys}.')
 
 
 def check_hooks(hooks: Any) -> None:

@@ -5,6 +5,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import socket
 import ssl
 import struct
@@ -22,6 +23,11 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 LAUNCHERS = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'NNODES', 'NODE_RANK', 'MASTER_ADDR',
              'MASTER_PORT', 'PORT')
+
+
+def listen() -> None:
+    """Hear SIGINT, also where the tests themselves run in the background of a script."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Ended(NamedTuple):

@@ -15,14 +15,9 @@ import torch
 from mimco_mm.checkpoints import read_checkpoint
 from tests import tiny
 
-from .support import checkout, environment, run
+from .support import checkout, environment, listen, run
 
 ITERATIONS = 24
-
-
-def listen() -> None:
-    """Hear SIGINT, also where the tests themselves run in the background of a script."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Started:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mimco_mm.version import __version__
+from tests.doors.support import listen
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 # of the other scripts, not run
@@ -135,7 +136,7 @@ def main():
 run_tool(main, goes_on=True)
 ''')
     started = subprocess.Popen([sys.executable, str(tool)], text=True, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE)
+                               stderr=subprocess.PIPE, preexec_fn=listen)
     assert started.stdout.readline() == 'begun\n'
     started.send_signal(signal.SIGINT)
     _, told = started.communicate(timeout=60)
