@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 from mimco_mm.embedding import read_features
-from tests.doors.support import environment
+from tests.doors.support import environment, listen
 from tests.transfers import classifiers as small
 
 from .modules import TOOLS, call
@@ -25,7 +25,8 @@ def test_embed__interrupted_goes_on_in_two_processes_with_the_same_result(tmp_pa
 
     def start(*options: str) -> subprocess.Popen:
         return subprocess.Popen([*command, *options], text=True, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, env=environment(tmp_path))
+                                stderr=subprocess.STDOUT, env=environment(tmp_path),
+                                preexec_fn=listen)
 
     parts = tmp_path / 'features.npy.parts'
     done = set()
