@@ -18,7 +18,8 @@ from ..engine import check_parts
 from ..engine.resuming import checkpoint_folders, run_to_resume
 from ..engine.start_check import less_than_a_batch
 from ..errors import ConfigError, UserError, told_at
-from ..options.shortcuts import innermost_dataset, knn_hooks, transforms
+from ..options.data import innermost_dataset
+from ..options.shortcuts import knn_hooks, transforms
 from ..teacher_parts import teacher_parts
 from .driver import check_driver
 from .run_lock import check_lock

@@ -8,5 +8,4 @@ from .values import as_option
 
 __all__ = ['CONFIGS', 'EPOCHS_KEYS', 'KNN', 'PREVIEW', 'RETRIEVAL', 'SHORTCUTS', 'TEST',
            'apply_options', 'apply_shortcuts', 'as_option', 'check_config', 'find_config',
-           'load_config', 'refuse',
-           'set_option']
+           'load_config', 'refuse', 'set_option']

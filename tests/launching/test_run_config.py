@@ -13,7 +13,7 @@ from mimco_mm.launching import Request
 from mimco_mm.launching.checks import check_data, check_sizes, check_start
 from mimco_mm.launching.run_config import complete
 from mimco_mm.options import CONFIGS, set_option
-from mimco_mm.options.shortcuts import set_data
+from mimco_mm.options.data import set_data
 
 
 def make_config(**changes) -> Config:

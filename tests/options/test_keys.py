@@ -7,7 +7,8 @@ import mimco_mm  # noqa: F401  registers what configs name
 from mimco_mm.errors import ConfigError
 from mimco_mm.options import CONFIGS, apply_options, check_config
 from mimco_mm.options.config_files import shipped
-from mimco_mm.options.shortcuts import innermost_dataset, transforms
+from mimco_mm.options.data import innermost_dataset
+from mimco_mm.options.shortcuts import transforms
 
 PIPELINE = 'train_dataloader.dataset.dataset.pipeline'
 RUNNABLE = {short: path for short, path in shipped().items()

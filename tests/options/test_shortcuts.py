@@ -7,7 +7,8 @@ import mimco_mm  # noqa: F401  registers what configs name
 from mimco_mm.errors import ConfigError
 from mimco_mm.options import CONFIGS, SHORTCUTS, apply_shortcuts
 from mimco_mm.options.config_files import shipped
-from mimco_mm.options.shortcuts import innermost_dataset, transforms
+from mimco_mm.options.data import innermost_dataset
+from mimco_mm.options.shortcuts import transforms
 
 PRETRAINING = [short for short in shipped()
                if short.startswith(('pretrain', 'study')) and 'finetune' not in short]
