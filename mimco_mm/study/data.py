@@ -26,7 +26,7 @@ def prepare(source: Path, work_dir: Path, size: Size, download: bool) -> None:
 
     Raises:
         FileNotFoundError: see ``check_classes``.
-        DataError: see ``fetch_cifar10``.
+        DataError: see ``fetch_cifar10``; or the images to train on do not fill a batch.
         RecordError: the work dir is of something else.
     """
     if download:
@@ -35,7 +35,7 @@ def prepare(source: Path, work_dir: Path, size: Size, download: bool) -> None:
                     images=folder_identity(source))
     file, mend = work_dir / 'settings.json', 'Choose another --out, or remove that one.'
     stored_record(file, identity, mend)
-    check_classes(source)  # before the work dir is claimed
+    check_batch(check_classes(source)['train'], size)  # before the work dir is claimed
     claim(file, identity, mend)
     if not (work_dir / 'data').is_dir():
         write_subset(source, work_dir / 'data', size.train, size.test)
@@ -93,6 +93,15 @@ def check_classes(source: Path) -> Dict[str, Dict[str, List[str]]]:
             f'{source}/test; found {len(names["train"])} and {len(names["test"])} folders. Name '
             'another root with --data, or fetch CIFAR-10 with --download.')
     return images
+
+
+def check_batch(images: Dict[str, List[str]], size: Size) -> None:
+    """Training takes whole batches, so one at least must be there."""
+    count = sum(len(files[:size.train]) for files in images.values())
+    if count < size.batch_size:
+        raise DataError(f'Expected {size.batch_size} images to train on, one batch, or more; got '
+                        f'{count}, {size.train} of each class at most. Set others by --set '
+                        'batch_size=N or train=N.')
 
 
 def write_subset(source: Path, target: Path, train: int, test: int) -> None:

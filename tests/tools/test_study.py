@@ -72,3 +72,7 @@ def test_study__trains_judges_reports_and_does_nothing_twice(tmp_path):
     assert min(Image.open(tmp_path / 'study' / 'lengths.png').size) > 300
 
     assert 'data_root was ' in refusal('study.py', *options(tmp_path, data.parent))
+    assert 'one batch, or more; got 40, 300 of each class at most.' in refusal(
+        'study.py', '--size', 'reduced', '--set', 'batch_size=64', '--data', str(data), '--out',
+        str(tmp_path / 'small'))
+    assert not (tmp_path / 'small').exists()
