@@ -4,9 +4,10 @@ import re
 import signal
 import subprocess
 import sys
+from numbers import Integral, Real
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Optional, Sequence, Union
+from typing import Any, Dict, Optional, Sequence, Union
 
 from mmengine.dist import get_world_size
 from torch import nn
@@ -20,9 +21,15 @@ from .processes import SIGNALS, Interrupted, end_with_parent
 
 PathLike = Union[str, Path]
 ARGUMENTS = {*SHORTCUTS, 'amp', 'cfg_options', 'gpus', 'out', 'resume'}  # of ``pretrain``
+# what the command's parser reads from texts
+KINDS = {Integral: ('accumulate', 'batch_size', 'epochs', 'gpus', 'seed', 'workers'),
+         Real: ('lr', 'mask_ratio', 'timeout'), bool: ('resume', ),
+         (str, Path): ('amp', 'data', 'knn', 'model', 'out'), (list, tuple): ('cfg_options', )}
+WORDS = {Integral: 'a whole number', Real: 'a number', bool: 'True or False',
+         (str, Path): 'a text or a path', (list, tuple): 'a list of texts'}
 
 
-def pretrain(out: PathLike, data: PathLike, model: str = 'swin-t', *, gpus: int = 1,
+def pretrain(out: PathLike, data: PathLike, model: PathLike = 'swin-t', *, gpus: int = 1,
              resume: bool = False, cfg_options: Sequence[str] = (), **options: Any) -> Path:
     """Pre-train a student by MimCo, as ``tools/train.py`` does.
 
@@ -36,7 +43,7 @@ def pretrain(out: PathLike, data: PathLike, model: str = 'swin-t', *, gpus: int 
         cfg_options: further keys of the config, KEY=VALUE.
         **options: by the names of the command's options: ``teacher``, ``epochs``, ``batch_size``,
             ``accumulate``, ``lr``, ``mask_ratio``, ``workers``, ``seed``, ``knn``,
-            ``timeout``; and ``amp``. ``teacher`` may be a list of several.
+            ``timeout``; and ``amp``, 'bf16', 'fp16' or 'off'. ``teacher`` may be a list of several.
 
     Returns:
         The file of the student's backbone; see ``load_student``.
@@ -45,6 +52,9 @@ def pretrain(out: PathLike, data: PathLike, model: str = 'swin-t', *, gpus: int 
         UserError: what the caller can mend, by a message that names the option.
         KeyboardInterrupt: after the step was finished and saved; ``resume=True`` goes on.
     """
+    check_kinds(dict(options, out=out, data=data, model=model, gpus=gpus, resume=resume,
+                     cfg_options=cfg_options))
+    model = str(model)
     named = [path.stem.removeprefix('mimco_') for path in CONFIGS.glob('pretrain/mimco_*.py')]
     if '/' not in model and model not in named and not Path(model).is_file():
         raise ConfigError(f'pretrain() knows no model {model!r}; it knows '
@@ -56,7 +66,9 @@ def pretrain(out: PathLike, data: PathLike, model: str = 'swin-t', *, gpus: int 
     if unknown:
         raise ConfigError(f'pretrain() takes no {", ".join(sorted(unknown))}; it takes '
                           f'{", ".join(SHORTCUTS)} and amp.')
-    shortcuts = {'data': str(data), **options}
+    shortcuts = {'data': data, **options}
+    for name in SHORTCUTS.keys() & shortcuts.keys():
+        shortcuts[name] = as_text(shortcuts[name])
     if gpus == 1:
         try:
             train(Request(config, str(out), 'auto' if resume else None, amp, shortcuts=shortcuts,
@@ -75,7 +87,25 @@ def pretrain(out: PathLike, data: PathLike, model: str = 'swin-t', *, gpus: int 
             raise Interrupted(code - 128, 'Interrupted by a signal, as stands above.')
         if code:
             raise ConfigError('The training ended with an error, which stands above.')
-    return max(Path(out).glob('backbone_*.pth'), key=lambda file: file.stat().st_mtime)
+    return max(Path(out).expanduser().glob('backbone_*_*.pth'),
+               key=lambda file: int(file.stem.rpartition('_')[2]))
+
+
+def check_kinds(arguments: Dict[str, Any]) -> None:
+    """Refuse what is not of its argument's kind; None is a default."""
+    for kind, names in KINDS.items():
+        for name in names:
+            value = arguments.get(name)
+            if value is not None and (not isinstance(value, kind)
+                                      or isinstance(value, bool) and kind is not bool):
+                raise ConfigError(f'{name}= expects {WORDS[kind]}, got {value!r}.')
+
+
+def as_text(value: Any) -> Any:
+    """A path, or each of several, as the text that the command gets."""
+    if isinstance(value, (list, tuple)):
+        return [as_text(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def in_python(message: str) -> str:

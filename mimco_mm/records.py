@@ -123,7 +123,11 @@ def folder_identity(root: Path, parts: Sequence[str] = ('train', 'test')) -> dic
 
 def config_sha256(file: Path) -> str:
     """Hash of all values of a config, inherited ones too."""
-    content = json.dumps(Config.fromfile(file).to_dict(), sort_keys=True, default=str)
+    return values_sha256(Config.fromfile(file))
+
+
+def values_sha256(cfg: Config) -> str:
+    content = json.dumps(cfg.to_dict(), sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -140,6 +144,14 @@ def write_record(picture: Path, **content: Any) -> Path:
     file = picture.with_suffix('.json')
     write_json(file, {**made_by(), **content})
     return file
+
+
+def is_record(file: Path) -> bool:
+    """Whether ``write_record`` wrote a file."""
+    try:
+        return made_by().keys() <= read_json(file).keys()
+    except (RecordError, OSError):
+        return False
 
 
 def made_by() -> dict:

@@ -1,5 +1,6 @@
 import pytest
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 
 
 @pytest.fixture(autouse=True)
@@ -10,3 +11,12 @@ def quick_config_text(monkeypatch):
     """
     monkeypatch.setattr(Config, 'pretty_text', property(lambda cfg: ''.join(
         f'{key} = {value!r}\n' for key, value in cfg.to_dict().items())))
+
+
+@pytest.fixture(autouse=True)
+def own_loggers():
+    """mmengine gives two runs of one name that begin in the same second one logger, one's files."""
+    before = set(MMLogger._instance_dict)
+    yield
+    for name in MMLogger._instance_dict.keys() - before:
+        del MMLogger._instance_dict[name]

@@ -1,10 +1,12 @@
 """Arguments that tools share, each written once."""
 
+import os
 from argparse import ArgumentParser
 from pathlib import Path
 
 NETWORKS = ('swin-t', 'swin-b', 'vit-s', 'vit-b')  # the paper's, by the names of their configs
 FIGURES = Path('work_dirs', 'figures')
+WORKERS = min(4, os.cpu_count() or 1)  # that decode images, by default
 
 
 def add_cfg_options(parser: ArgumentParser, what: str) -> None:
@@ -70,7 +72,8 @@ def add_extraction(parser: ArgumentParser) -> None:
     parser.add_argument('--heads', nargs='+', default=[], metavar='TITLE=N',
                         help='attention heads of ViTs whose files do not tell')
     parser.add_argument('--batch-size', type=int, default=64)
-    parser.add_argument('--num-workers', type=int, default=4, help='processes that decode images')
+    parser.add_argument('--num-workers', type=int, default=WORKERS,
+                        help='processes that decode images (default: a core each, 4 at most)')
 
 
 def add_suites(parser: ArgumentParser, nargs: str) -> None:

@@ -1,6 +1,7 @@
 """What the command lines of all tools share: where the package is, how they are read and end."""
 
 import argparse
+import importlib.util
 import os
 import signal
 import sys
@@ -10,6 +11,8 @@ from typing import Any, Callable, NoReturn, Type, TypeVar
 ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / 'mimco_mm').is_dir():  # in a checkout, mimco_mm need not be installed
     sys.path.insert(0, str(ROOT))
+# Where stdout was closed: else the next file that is opened would get its number, and its text.
+sys.stdout = sys.stdout or open(os.devnull, 'w')
 COMMAND = 'MIMCO_COMMAND'  # what the user has typed, where that was not the tool's file
 TRACEBACK = 'MIMCO_TRACEBACK'  # set: an error comes with its traceback
 Request = TypeVar('Request')
@@ -22,6 +25,16 @@ class Parser(argparse.ArgumentParser):
         kwargs.setdefault('formatter_class', argparse.RawDescriptionHelpFormatter)
         typed = os.environ.pop(COMMAND, None)  # it is not for the commands that this one starts
         super().__init__(**{**kwargs, 'prog': typed or kwargs.get('prog')})
+        self.register('type', Path, path)
+
+    def parse_args(self, *args: Any, **kwargs: Any) -> argparse.Namespace:
+        found = super().parse_args(*args, **kwargs)
+        if importlib.util.find_spec('torch') is None:
+            activate = ROOT / '.venv/bin/activate'
+            self.exit(1, f'error: torch is not in the environment of {sys.executable}: ' + (
+                f'source {activate}' if activate.is_file() else
+                'tools/setup_env.sh makes one, and README.md says how else') + '\n')
+        return found
 
     def error(self, message: str) -> NoReturn:
         self.exit(1, f'error: {message} (see {self.prog} --help)\n')
@@ -40,6 +53,11 @@ class Parser(argparse.ArgumentParser):
             value = getattr(args, name)
             if value is not None and value <= 0:
                 self.error(f'--{name.replace("_", "-")} expects a number above 0, got {value:g}')
+
+
+def path(text: str) -> Path:
+    """A path; its ~ is one also in --out=~/FILE, where the shell leaves it."""
+    return Path(text).expanduser()
 
 
 def count(text: str) -> int:

@@ -1,5 +1,5 @@
 # Sourced by the other scripts: where the project is, and which Python runs it.
-ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+ROOT="$(CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
 # An active environment comes first, then the checkout's own, then whatever `python` is.
 PY=python

@@ -25,6 +25,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                              'seen at 32 px (CIFAR-10, for one)')
     parser.add_argument('--seed', type=int, default=0, help='of data and training')
     args = parser.parse_args(argv)
+    parser.expect_from(args, seed=0)
     for part in ('train', 'test'):
         if args.data_root and not (args.data_root / part).is_dir():
             parser.error(f'--data-root: expected the folders train and test, and there is no '

@@ -9,7 +9,7 @@
 #
 # On several machines: NNODES, NODE_RANK, MASTER_ADDR and PORT, as in tools/dist_train.sh --help.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 
 if wants_help "${1:-}"; then
     show_help

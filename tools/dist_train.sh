@@ -20,7 +20,7 @@
 #   tools/dist_train.sh configs/pretrain/mimco_swin-t.py 1 --work-dir work_dirs/try
 #   NNODES=2 NODE_RANK=0 MASTER_ADDR=10.0.0.1 tools/dist_train.sh CONFIG 8 --resume
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 
 if wants_help "${1:-}"; then
     show_help

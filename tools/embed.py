@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from arguments import add_gpus
+from arguments import WORKERS, add_gpus
 from command_line import Parser, request_of
 
 
@@ -32,8 +32,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_gpus(parser)
     parser.add_argument('--batch-size', type=int, default=64,
                         help='images of a process at a time (default: %(default)s)')
-    parser.add_argument('--num-workers', type=int, default=4,
-                        help='processes that decode images for each (default: %(default)s)')
+    parser.add_argument('--num-workers', type=int, default=WORKERS,
+                        help='processes that decode images for each (default: a core each, 4 '
+                             'at most)')
     args = parser.parse_args(argv)
     parser.expect_above_0(args, 'img_size', 'heads', 'batch_size')
     parser.expect_from(args, num_workers=0)

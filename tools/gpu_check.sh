@@ -3,7 +3,7 @@
 #
 # Usage: tools/gpu_check.sh [options of tools/speed/gpu_check.py]
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 
 need_stack
 exec "$PY" -u "$ROOT/tools/speed/gpu_check.py" "$@"

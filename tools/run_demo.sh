@@ -6,7 +6,7 @@
 # Some 10 minutes on 2 cores, set-up included; a GPU is used where there is one. The environment
 # goes into .venv (see tools/setup_env.sh --help) and is kept for the next time.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 
 if wants_help "${1:-}"; then
     show_help

@@ -13,7 +13,7 @@
 #   tools/run_tests.sh
 #   tools/run_tests.sh -n 0 tests/models -k queue
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 
 if wants_help "${1:-}"; then
     show_help

@@ -15,7 +15,7 @@
 #   MAX_JOBS      compilers at a time (default: one for each core and 2 GB of free memory)
 set -euo pipefail
 CANDIDATES=${PYTHON:-python3.11 python3.12 python3.10 python3.13 python3 python}
-source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 
 if wants_help "${1:-}"; then
     show_help

@@ -8,7 +8,7 @@
 # Example:
 #   tools/slurm_test.sh gpu test configs/benchmarks/imagenet/swin-t.py work_dirs/swin-t/epoch_100.pth
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 
 if wants_help "${1:-}"; then
     show_help

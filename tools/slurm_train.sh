@@ -16,7 +16,7 @@
 #   GPUS=16 tools/slurm_train.sh gpu mimco configs/pretrain/mimco_swin-t.py work_dirs/mimco --resume
 #   SRUN_ARGS='--time=24:00:00 --signal=USR1@120' tools/slurm_train.sh gpu mimco CONFIG WORK_DIR --resume
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 
 if wants_help "${1:-}"; then
     show_help

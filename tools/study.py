@@ -50,6 +50,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--only-report', action='store_true',
                         help='write tables and plots of the jobs that are done, and train nothing')
     args = parser.parse_args(argv)
+    for name in ('networks', 'rows', 'lengths', 'seeds'):
+        given = getattr(args, name)
+        if given and len(set(given)) < len(given):
+            parser.error(f'--{name} has something twice: {" ".join(map(str, given))}')
+    if min(args.seeds or [0]) < 0:
+        parser.error(f'--seeds: expected numbers from 0 up, got {min(args.seeds)}')
     args.work_dir = (args.work_dir or Path('work_dirs', f'study_{args.size}')).resolve()
     if args.rows and args.part == 'epochs' or args.lengths and args.part == 'rows':
         sys.exit('error: --rows goes with --part rows, --lengths with --part epochs')

@@ -16,9 +16,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                                        'configs/benchmarks/imagenet/swin-t.py')
     parser.add_argument('checkpoint', help='what the training wrote, e.g. epoch_100.pth')
     add_gpus(parser)
-    parser.add_argument('--work-dir', help='folder of logs and results.json (default: test/ in '
-                                           'work_dir of the config, or in work_dirs/CONFIG_NAME)')
-    parser.add_argument('--out', metavar='FILE.pkl', help='write all predictions to this file')
+    parser.add_argument('--work-dir', type=os.path.expanduser,
+                        help='folder of logs and results.json (default: test/CHECKPOINT in '
+                             'work_dir of the config, or in work_dirs/CONFIG_NAME)')
+    parser.add_argument('--out', type=os.path.expanduser, metavar='FILE.pkl',
+                        help='write all predictions to this file')
     parser.add_argument('--tta', action='store_true',
                         help='test-time augmentation, by tta_model and tta_pipeline of the config')
     add_loading(parser, 'end the data workers after use')

@@ -16,8 +16,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument('config', help='config file or its short name, e.g. mimco_swin-t')
     add_gpus(parser, '; without a GPU they run on the CPU')
-    parser.add_argument('--work-dir', help='folder of logs and checkpoints (default: '
-                                           'work_dir of the config, or work_dirs/CONFIG_NAME)')
+    parser.add_argument('--work-dir', type=os.path.expanduser,
+                        help='folder of logs and checkpoints (default: work_dir of the config, or '
+                             'work_dirs/CONFIG_NAME)')
     parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
                         help='go on from CHECKPOINT, a file or a folder; without one from the '
                              'newest in the work dir (from the beginning if it holds none)')

@@ -101,7 +101,8 @@ def downloaded(url: str, sha256: Optional[str]) -> Tuple[Path, Optional[str]]:
                 raise
             raise CheckpointError(
                 f'{url} cannot be downloaded ({error}). On a machine without a network, download '
-                f'it elsewhere and give its path, or put it at {file}.') from error
+                f"it elsewhere and give its path, or put it at {file}. (A teacher's path: "
+                '--teacher FILE.)') from error
     return file, known or remembered(file)
 
 

@@ -14,6 +14,7 @@ from .image_files import SUFFIXES, is_hidden, leads_out
 HIDDEN, LINK, LOOP = 'hidden', 'dangling links', 'links to a folder around them'
 SPECIAL, CLOSED = 'neither files nor folders', 'unreadable folders'
 OUTSIDE = 'names that lead out of the folder'  # in packs, which anybody may have made
+REPLACED = 'replaced by a later one of the same name'  # in archives, which may have both
 SHOWN = 5  # endings that are named
 
 

@@ -1,5 +1,6 @@
 """What is asked for, and whether it can be had."""
 
+import os
 from numbers import Integral
 from pathlib import Path
 from typing import NamedTuple, Optional
@@ -21,7 +22,7 @@ class EmbedRequest(NamedTuple):
     img_size: Optional[int] = None
     heads: Optional[int] = None
     batch_size: int = 64
-    num_workers: int = 4
+    num_workers: int = min(4, os.cpu_count() or 1)
 
 
 def check_request(request: EmbedRequest) -> None:

@@ -42,7 +42,7 @@ def draw_neighbours(request: NeighboursRequest) -> None:
             checkpoint.
     """
     started = time.time()
-    out = picture_file(request.out)
+    out = picture_file(request.out, has_record=True)
     bank = load_bank(request.data)
     queries = [bank.find(text) for text in request.queries]
     embedders = load_all(request, bank)
@@ -121,7 +121,7 @@ def search(title: str, embedder: Embedder, request: NeighboursRequest, bank: Ban
         places, features = torch.arange(len(bank.paths)), bank.features
     if len(places) <= request.k:
         raise ConfigError(f'{request.k} other images were asked for, but there are {len(places)} '
-                          f'in {request.data}: lower --k')
+                          f'in {request.data}, the query perhaps among them: lower --k')
     hits, values = [], []
     for similarity, rows in nearest_neighbours(wanted, features, request.k + 1):
         for near, at in zip(similarity, places[rows]):

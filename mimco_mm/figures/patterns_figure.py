@@ -43,14 +43,15 @@ def draw_patterns(request: PatternsRequest) -> None:
         UserError: what the user can mend: images, checkpoints, queries, or sizes that do not fit.
     """
     started = time.time()
-    out = picture_file(request.out)
+    out = picture_file(request.out, has_record=True)
     paths = find_images(request.data)
     images = ImageFiles(paths, request.img_size)
     queries = [parse_query(text, request.data, paths, request.img_size)
                for text in request.queries or []]
     if len(paths) <= request.neighbours:
         raise ConfigError(f'{request.neighbours} other images were asked for, but there are '
-                          f'{len(paths)} under {request.data}: lower --neighbours')
+                          f'{len(paths)} under {request.data}, the query among them: lower '
+                          '--neighbours')
     backbones = load_titled_backbones(request.checkpoints, request.heads, request.img_size)
     for title, backbone in backbones.items():
         print(f'{title}, patches of {backbone.stride} px: {backbone.report}')

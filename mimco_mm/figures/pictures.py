@@ -8,22 +8,31 @@ import numpy as np
 from matplotlib import colormaps
 
 from ..errors import ConfigError
+from ..records import is_record
 
 FORMATS = ('.png', '.svg', '.pdf')
 LETTER = 0.7  # width of a letter, of the size of its font: the mean is 0.6, and there is room
 POINTS = 72  # an inch
 
 
-def picture_file(path: Path) -> Path:
+def picture_file(path: Path, has_record: bool = False) -> Path:
     """``path``, when it can become a picture; its folder is made.
 
+    Args:
+        path: where it goes.
+        has_record: whether ``write_record`` writes beside it.
+
     Raises:
-        ValueError: the suffix is of no format for pictures.
+        ConfigError: the suffix is of no format for pictures, or the record's name is taken.
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f'a picture is one of {", ".join(FORMATS)} by its suffix, got '
                           f'--out {path}')
+    record = path.with_suffix('.json')
+    if has_record and record.exists() and not is_record(record):
+        raise ConfigError(f'{record}, where the figures behind the picture would go, is something '
+                          'else: give another --out')
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 

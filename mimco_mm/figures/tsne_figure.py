@@ -40,7 +40,7 @@ def draw_tsne(request: TsneRequest) -> None:
         UserError: what the user can mend: images, checkpoints, or numbers that do not suit them.
     """
     started = time.time()
-    out = picture_file(request.out)
+    out = picture_file(request.out, has_record=True)
     names = read_class_names(request.names) if request.names else {}
     images = sample_classes(request.data, request.classes, request.num_classes,
                             request.images_per_class, request.seed)

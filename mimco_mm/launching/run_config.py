@@ -11,7 +11,7 @@ from ..checkpoints import traces_of_a_run
 from ..engine import fit_teacher, place_views
 from ..engine.resuming import checkpoint_folders
 from ..errors import ConfigError
-from ..options import EPOCHS_KEYS, apply_options, apply_shortcuts, load_config
+from ..options import EPOCHS_KEYS, apply_all, load_config
 from ..options.config_files import unfit
 
 OWN_SCOPE = 'mmpretrain'  # of our parts; configs of other libraries name them with it
@@ -74,6 +74,8 @@ def requested_config(request: Request) -> Config:
 def complete(cfg: Config, request: Request) -> Config:
     """Write what is asked for into a config, and check the keys of all of it."""
     if request.amp is not None:
+        if not cfg.get('optim_wrapper'):
+            raise unfit(cfg, '--amp', 'it trains nothing')
         set_precision(cfg.optim_wrapper, request.amp, scope_of(cfg))
     if not request.validate:
         if cfg.get('val_dataloader') is None:
@@ -89,9 +91,8 @@ def complete(cfg: Config, request: Request) -> Config:
             raise ConfigError('--lr is the rate as it is, and --auto-scale-lr scales one: give '
                               'either.')
         cfg.auto_scale_lr.enable = True
-    apply_shortcuts(cfg, request.shortcuts)
     check_own(request.cfg_options)
-    apply_options(cfg, request.cfg_options)
+    apply_all(cfg, request.shortcuts, request.cfg_options)
     check_workers(cfg, request.cfg_options)
     fit_teacher(cfg)
     place_views(cfg)
@@ -166,6 +167,8 @@ def scope_of(cfg: Config) -> str:
 
 
 def set_precision(optim_wrapper: ConfigDict, amp: str, scope: str) -> None:
+    if amp not in OPTIM_WRAPPERS:
+        raise ConfigError(f'--amp expects {", ".join(OPTIM_WRAPPERS)}, got {amp}.')
     if (scope, amp) == ('mmdet', 'bf16'):
         raise ConfigError("mmdet's detectors cannot train in bfloat16 (mmcv's RoIAlign has no such "
                           'kernel): take --amp fp16, or --amp off.')

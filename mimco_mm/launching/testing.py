@@ -44,7 +44,7 @@ def requested_test(request: CheckpointTest) -> Config:
     cfg = load_config(request.config)
     cfg.launcher = request.launcher
     base = cfg.get('work_dir') or os.path.join('work_dirs', Path(request.config).stem)
-    cfg.work_dir = request.work_dir or os.path.join(base, 'test')
+    cfg.work_dir = request.work_dir or os.path.join(base, 'test', Path(request.checkpoint).stem)
     cfg.load_from, cfg.resume = None, False
     apply_options(cfg, request.cfg_options, TEST)
     missing = [key for key in ('test_dataloader', 'test_evaluator', 'model') if not cfg.get(key)]

@@ -89,6 +89,10 @@ def check_hooks(hooks: Any) -> None:
 def check_keys(cfg: Config, node: ConfigDict, path: Path, takes: Takes,
                scope: Optional[str]) -> None:
     """Raise ConfigError for a key of a dict that its class does not take, or of another kind."""
+    if path[-1] == 'init_cfg' and node and 'type' not in node:
+        key = '.'.join(path)
+        raise ConfigError(f'`{key}` has no type: for the weights of a file set '
+                          f'`{key}.type=PretrainedBackbone` beside `{key}.checkpoint`.')
     arguments = takes(node, path, scope)
     for key, value in node.items():
         if key in arguments.named:

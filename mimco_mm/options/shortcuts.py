@@ -52,7 +52,7 @@ def set_epochs(cfg: Config, epochs: int) -> None:
     cfg.train_cfg.max_epochs = epochs
     schedulers = cfg.get('param_scheduler') or []
     for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-        if scheduler.get('by_epoch', True):
+        if isinstance(scheduler, dict) and scheduler.get('by_epoch', True):
             stretch(scheduler, ratio)
 
 
@@ -158,7 +158,7 @@ def positive(option: str, count: int) -> None:
 
 
 def training(cfg: Config, option: str) -> Config:
-    if not cfg.get('train_dataloader') or not cfg.get('optim_wrapper'):
+    if not (cfg.get('train_dataloader') and cfg.get('optim_wrapper') and cfg.get('train_cfg')):
         raise unfit(cfg, option, 'it trains nothing')
     return cfg
 

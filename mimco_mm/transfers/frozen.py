@@ -5,10 +5,14 @@ import sys
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
+from mmengine.config import Config
+
 from ..checkpoints import LoadReport
 from ..evaluation import leave_processes
 from ..launching import errors_told
+from ..options import load_config
 from ..processes import launch, needs_launcher
+from ..records import values_sha256
 
 
 def measure(request: NamedTuple, gpus: Optional[int], tool: str,
@@ -32,6 +36,11 @@ def measure(request: NamedTuple, gpus: Optional[int], tool: str,
             leave_processes()
 
 
-def name_of(config: str, report: LoadReport) -> str:
-    """What the results are called, of config and checkpoint, by default."""
-    return f'{Path(config).stem}_{Path(report.checkpoint).stem}_{report.sha256[:8]}'
+def name_of(config: str, cfg: Config, report: LoadReport) -> str:
+    """What the results are called, of config and checkpoint, by default.
+
+    Those of other images or options lie beside those of the config as it is.
+    """
+    name = f'{Path(config).stem}_{Path(report.checkpoint).stem}_{report.sha256[:8]}'
+    changed = values_sha256(cfg)
+    return name if changed == values_sha256(load_config(config)) else f'{name}_{changed[:8]}'

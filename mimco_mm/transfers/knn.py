@@ -77,7 +77,8 @@ def measure_knn(request: KnnRequest) -> None:
     results = evaluate(cfg, backbone, loaders, say)
     if get_rank() != 0:
         return
-    out = request.out or Path('work_dirs', 'knn', name_of(request.config, report), 'results.json')
+    out = request.out or Path('work_dirs', 'knn', name_of(request.config, cfg, report),
+                              'results.json')
     write_result(
         out, 'knn', request.config, request.checkpoint, report.sha256,
         seed=0,  # nothing is random

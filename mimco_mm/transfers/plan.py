@@ -1,6 +1,5 @@
 """What tools/transfers/run.sh runs: the benchmarks, their configs and their commands."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
@@ -10,6 +9,7 @@ from mmengine.config import Config
 from ..datasets import address_of
 from ..errors import ConfigError
 from ..options import as_option, load_config
+from ..processes import number
 from ..tables import BENCHMARKS
 from .options import absolute, as_texts, data_keys, data_root, share_out, what_matters
 
@@ -134,7 +134,7 @@ def _frozen(root: Path, folder: Path, config: Path, cfg: Config, checkpoint: str
     tool = FROZEN[folder.name.partition('-')[0]][0]
     gpus, job = machines.gpus, []
     if machines.slurm:  # one node's GPUs are enough for features
-        gpus = min(gpus, int(os.environ.get('GPUS_PER_NODE', 8)))
+        gpus = min(gpus, number('GPUS_PER_NODE', 8, least=1))
         job = ['srun', f'--partition={machines.slurm}', f'--job-name={folder.name}', '--ntasks=1',
                f'--gres=gpu:{gpus}', f'--cpus-per-task={8 * gpus}']
     return [*job, sys.executable, str(root / 'tools/transfers' / tool), str(config), checkpoint,

@@ -21,7 +21,7 @@ from ..evaluation import (
     load_frozen_backbone,
     retrieval_scores,
 )
-from ..options import RETRIEVAL, apply_options, load_config
+from ..options import RETRIEVAL, apply_options, load_config, refuse
 from ..records import write_json
 from ..tables import REVISITED, TABLE_4, TABLE_9
 from ..version import __version__
@@ -52,6 +52,7 @@ def requested_retrieval(request: RetrievalRequest) -> Config:
     cfg = load_config(request.config)
     apply_options(cfg, request.cfg_options, RETRIEVAL)
     if request.data_root is not None:
+        refuse(request.cfg_options, ['data_root'], '--data-root names the folder')
         cfg.data_root = request.data_root
     if not cfg.get('sets'):
         raise ConfigError(
@@ -74,7 +75,7 @@ def measure_retrieval(request: RetrievalRequest) -> None:
     backbone, report = load_frozen_backbone(cfg.model.backbone, request.checkpoint)
     say(report)
     out = request.out or Path('work_dirs', 'retrieval',
-                              f'{name_of(request.config, report)}.json')
+                              f'{name_of(request.config, cfg, report)}.json')
     if rank == 0:  # whether it can be is seen before the work
         out.parent.mkdir(parents=True, exist_ok=True)
     results = evaluate(cfg, backbone, say)

@@ -1,6 +1,5 @@
 """All transfers of one checkpoint: whose they are, their steps one after the other, the report."""
 
-import os
 import shlex
 import shutil
 from pathlib import Path
@@ -9,9 +8,10 @@ from typing import Dict, Iterable, List, NamedTuple, Optional
 from ..checkpoints import describe, network_name
 from ..errors import ConfigError
 from ..figures import write_report
+from ..processes import number
 from ..records import RecordError, write_json
 from ..tables import effective_epochs, read_run, results_folder
-from .plan import Machines, plan
+from .plan import Machines, Step, plan
 from .running import check, run_step
 
 # the algorithm's type -> its name in the paper's tables
@@ -51,14 +51,18 @@ def run_suite(request: SuiteRequest, root: Path) -> None:
     """
     run = identity(request)
     work_dir = request.work_dir or results_folder(request.checkpoint, run['sha256'])
-    node = int(os.environ.get('NODE_RANK', '0'))
+    node = number('NODE_RANK', 0)
     steps = plan(root, work_dir, request.checkpoint, run['sha256'], run['network'], request.suite,
                  request.data_root, request.cfg_options, request.machines)
     if node:  # it takes part in the training alone
         steps = [step for step in steps if step.trained]
     if request.dry_run:
         for step in steps:
-            print(f'# {step.name}: {step.problem}' if step.problem else shlex.join(step.command))
+            if step.problem:
+                print(f'# {step.name}: {step.problem}')
+            else:
+                told_where_images_are_not(step)
+                print(shlex.join(step.command))
         end_failed(step.problem for step in steps)
         return
     if request.machines.slurm and shutil.which('srun') is None:
@@ -74,6 +78,13 @@ def run_suite(request: SuiteRequest, root: Path) -> None:
     if not node:
         print(f'\n{write_report([work_dir], work_dir)}')
     end_failed(outcomes.values())
+
+
+def told_where_images_are_not(step: Step) -> None:
+    """A line on images that are not here; they may be where the commands will run."""
+    root = step.identity['data_root'].rpartition('://')[2]
+    if not Path(root).exists():
+        print(f'# {step.name}: there is no {root} here (--data-root {step.benchmark}=DIR)')
 
 
 def end_failed(outcomes: Iterable[str]) -> None:

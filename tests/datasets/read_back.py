@@ -8,7 +8,7 @@ from mmpretrain.registry import DATASETS
 
 from mimco_mm.datasets import list_images
 from mimco_mm.options import apply_shortcuts, load_config
-from mimco_mm.options.shortcuts import innermost_dataset
+from mimco_mm.options.data import innermost_dataset
 
 
 def contents(address: str) -> dict[str, bytes]:

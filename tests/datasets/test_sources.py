@@ -50,6 +50,19 @@ def test_zip__that_is_damaged_or_leads_out(tmp_path):
     assert 'a.zip is no zip, or cut or damaged' in refusal(PACK, file, tmp_path / 'third')
 
 
+@pytest.mark.filterwarnings('ignore:Duplicate name')
+@pytest.mark.parametrize('scheme', ['tar', 'lmdb'])
+def test_zip__with_a_name_twice_has_what_unpacking_would_leave(tmp_path, scheme):
+    file = tmp_path / 'a.zip'
+    with zipfile.ZipFile(file, 'w') as archive:
+        for content in (b'old', b'new'):
+            archive.writestr('in/a.jpg', content)
+        archive.writestr('in/b.jpg', b'other')
+    said = call(PACK, file, tmp_path / 'out', '--format', scheme)
+    assert 'ignored: replaced by a later one of the same name: 1' in said
+    assert contents(f'{scheme}://{tmp_path}/out') == {'a.jpg': b'new', 'b.jpg': b'other'}
+
+
 @pytest.mark.parametrize('compression', [
     zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA], ids=['deflate', 'bzip2', 'lzma'])
 def test_zip__a_damaged_stream_names_its_image(tmp_path, compression):

@@ -116,6 +116,14 @@ def test_resume__of_another_run_is_refused_in_words(folder, finished, monkeypatc
     assert len(told) == 4
 
 
+def test_resume__of_a_finished_run_as_another_is_refused_in_words(folder, finished, monkeypatch):
+    monkeypatch.chdir(folder)
+    others = tiny.write_images(folder / 'others', 5)
+    told = refusal('train.py', 'run.py', '--resume', '--mask-ratio', 0.5)
+    assert 'pipeline.3.mask_ratio: was 0.6, now 0.5' in told
+    assert 'images: was 8, now 5' in refusal('train.py', 'run.py', '--resume', '--data', others)
+
+
 def test_full_disk__leaves_the_last_checkpoint_and_says_how_to_go_on(folder, finished):
     work_dir = Path(shutil.copytree(finished, folder / 'small'))
     limit = (work_dir / 'epoch_4.pth').stat().st_size // 1024 - 50  # in kB, as of a quota

@@ -15,6 +15,9 @@ from .support import ROOT, write_jpegs
 MICRO = str(ROOT / 'configs' / 'study' / 'mimco_swin-micro.py')
 STUDY = ['study.py', '--size', 'reduced', '--networks', 'vit', '--seeds', '0', '--out', 'study']
 KNN = ['transfers/knn.py', str(ROOT / 'configs' / 'benchmarks' / 'knn' / 'swin-t.py')]
+RETRIEVAL = ['transfers/retrieval.py', 'retrieval/swin-t_dino']
+NEIGHBOURS = ['figures/neighbours.py', 'teacher.pth', '--data', 'images', '--queries',
+              'images/train/00.png']
 REFUSED = {  # name: words of the command, and what it says
     'no such choice': (['train.py', '--amp', 'mimco_swin-t'],
                        "argument --amp: invalid choice: 'mimco_swin-t'"),
@@ -40,6 +43,30 @@ REFUSED = {  # name: words of the command, and what it says
                      '--rows expects some of scratch, moby'),
     'no number': ([*STUDY, '--data', 'images', '--set', 'train=0'],
                   '--set expects FIELD=N, a number from 1 up, FIELD one of train'),
+    'seeds twice': ([*STUDY, '--data', 'images', '--seeds', '1', '1'],
+                    '--seeds has something twice: 1 1 '),
+    'a seed below 0': ([*STUDY, '--data', 'images', '--seeds', '-1'],
+                       '--seeds: expected numbers from 0 up, got -1'),
+    'two folders for one suite': (['transfers/run.py', 'teacher.pth', '--data-root', 'knn=images',
+                                   '--data-root', 'knn=classes'], '--data-root names knn twice'),
+    'two roots': ([*RETRIEVAL, 'teacher.pth', '--data-root', 'images', '--cfg-options',
+                   'data_root=classes'], '.*data_root=classes would change nothing: --data-root'),
+    'a misspelt short name': (['transfers/table6.py', 'imagenet/swinn-t', 'teacher.pth'],
+                              'There is no config file imagenet/swinn-t .*Did you mean'),
+    'exported onto itself': (['convert/export_backbone.py', 'teacher.pth', 'teacher.pth', '--to',
+                              'mmpretrain', '--overwrite'], 'teacher.pth is what is exported'),
+    'a picture onto its query': ([*NEIGHBOURS, '--out', 'images/train/00.png'],
+                                 '--out images/train/00.png is a query'),
+    'a picture beside another file': ([*NEIGHBOURS, '--out', 'other.png'],
+                                      'other.json, where the figures behind .* is something else'),
+    'two sizes of batch': (['train.py', MICRO, '--batch-size', '4', '--cfg-options',
+                            'train_dataloader.batch_size=6'],
+                           '--batch-size would change nothing: .*`train_dataloader.batch_size`'),
+    'a start without a type': (['train.py', MICRO, '--cfg-options',
+                                'model.backbone.init_cfg.checkpoint=teacher.pth'],
+                               '`model.backbone.init_cfg` has no type: .*=PretrainedBackbone'),
+    'precision of what does not train': (['train.py', 'knn/swin-t', '--amp', 'off'],
+                                         '--amp makes no sense .*it trains nothing'),
     'images to download': ([*STUDY, '--data', 'nothing'], '.*--data,.*--download'),
 }
 COUNTS_STEPS = {  # by the maintained packages alone
@@ -69,6 +96,7 @@ def folder(tmp_path_factory):
     os.truncate(root / 'cut' / 'data.mdb', 50000)
     (root / 'hidden' / 'images').mkdir(parents=True)
     (root / 'hidden' / 'images' / '.hidden.jpg').touch()
+    (root / 'other.json').write_text('{"mine": 1}')
     write_tar(root / 'hidden' / 'a.tar', {'.hidden.jpg': b''})
     return root
 

@@ -112,7 +112,7 @@ class TestComplete:
 
     def test_cfg_options__come_last(self):
         cfg = merged('optim_wrapper.optimizer.lr=0.5', 'optim_wrapper.loss_scale=128.0', amp='fp16',
-                     launcher='pytorch', shortcuts=dict(lr=0.25))
+                     launcher='pytorch')
         assert cfg.optim_wrapper.optimizer.lr == 0.5
         assert cfg.optim_wrapper.loss_scale == 128.0
         assert cfg.launcher == 'pytorch'

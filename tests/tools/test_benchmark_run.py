@@ -157,6 +157,16 @@ def test_dry_run__images_may_lie_in_tars(run, checkpoint, capsys, tmp_path):
         assert features[features.index('--data-root') + 1] == f'tar://{root}'
 
 
+def test_dry_run__says_which_images_are_not_here(run, checkpoint, capsys, tmp_path, monkeypatch):
+    (tmp_path / 'there').mkdir()
+    monkeypatch.chdir(tmp_path)
+    run.main([str(checkpoint), '--network', 'swin-t', '--dry-run', '--suite', 'knn,linear',
+              '--data-root', 'knn=there'])
+    told = [line for line in capsys.readouterr().out.splitlines() if 'there is no' in line]
+    assert len(told) == 1 and told[0].startswith('# linear: there is no ')
+    assert told[0].endswith('/data/imagenet here (--data-root linear=DIR)')
+
+
 def test_dry_run__slurm(run, checkpoint, capsys):
     training, features = planned(run, checkpoint, capsys, '--suite', 'coco,knn', '--slurm', 'gpu',
                                  '--gpus', '16')
@@ -170,6 +180,9 @@ def test_dry_run__other_nodes_take_part_in_the_training_alone(run, checkpoint, c
     monkeypatch.setenv('NODE_RANK', '1')
     assert {Path(command[0]).name for command in planned(run, checkpoint, capsys)} == {
         'dist_train.sh'}
+    monkeypatch.setenv('NODE_RANK', 'abc')
+    assert "NODE_RANK must be a whole number from 0 up, got 'abc'" in refusal(
+        'transfers/run.py', checkpoint, '--network', 'swin-t', '--dry-run')
 
 
 @pytest.fixture
@@ -191,7 +204,7 @@ def no_dense_libraries(monkeypatch):
 def test_dry_run__without_mmdet_and_mmseg(run, checkpoint, capsys, no_dense_libraries, tmp_path):
     with pytest.raises(SystemExit) as end:
         run.main([str(checkpoint), '--network', 'swin-t', '--dry-run', '--gpus', '1'])
-    printed = capsys.readouterr().out.splitlines()
+    printed = [line for line in capsys.readouterr().out.splitlines() if 'there is no' not in line]
     assert end.value.code == 1 and len(printed) == 7
     for line, package in zip(printed[1:3], ('mmdet', 'mmseg')):
         assert line.startswith('# ') and line.endswith(f'needs {package}: tools/setup_env.sh tests')

@@ -81,8 +81,8 @@ def launch(tmp_path):
                if k not in ('NNODES', 'NODE_RANK', 'MASTER_ADDR', 'PORT', 'OMP_NUM_THREADS')}
         env.update(PATH=f'{tmp_path}{os.pathsep}{env["PATH"]}', VIRTUAL_ENV=str(tmp_path),
                    STUB_LOG=str(log), **variables)
-        subprocess.run(['bash', str(TOOLS / script), *args], env=env, check=True,
-                       capture_output=True, text=True)
+        file = script if '/' in script else str(TOOLS / script)
+        subprocess.run(['bash', file, *args], env=env, check=True, capture_output=True, text=True)
         return log.read_text().splitlines()
 
     return call
@@ -95,6 +95,13 @@ class TestDistTrain:
                           '--cfg-options', 'key="[a, b]"')
         assert args == [str(TOOLS / 'train.py'), 'my config.py', '--gpus', '2', '--work-dir',
                         'a dir', '--cfg-options', 'key="[a, b]"']
+
+    def test_by_a_link_and_a_path_of_cd(self, launch, tmp_path, monkeypatch):
+        (tmp_path / 'train').symlink_to(TOOLS / 'dist_train.sh')
+        monkeypatch.chdir(TOOLS.parent)
+        for script in (str(tmp_path / 'train'), 'tools/dist_train.sh'):
+            _, program, *_ = launch(script, 'c.py', '2', CDPATH='.:/')
+            assert program == str(TOOLS / 'train.py')
 
 
 def test_slurm_train(launch):
@@ -210,6 +217,13 @@ def test_python_without_torch__is_told_to_make_an_environment(tmp_path):
         ['bash', str(tmp_path / 'tools' / 'dist_train.sh'), 'mimco_swin-t', '1'], text=True,
         capture_output=True, env={**env, 'PATH': f'{tmp_path}{os.pathsep}{env["PATH"]}'})
     assert result.returncode == 1 and 'source .venv/bin/activate' in result.stderr
+
+
+def test_tool_without_torch__names_the_environment():
+    result = subprocess.run([sys.executable, '-S', str(TOOLS / 'figures' / 'preview.py'), 'c.py'],
+                            capture_output=True, text=True)
+    assert result.returncode == 1 and result.stderr.count('\n') == 1
+    assert result.stderr.startswith('error: torch is not in the environment of ')
 
 
 @pytest.mark.parametrize(('script', 'args', 'variables', 'message'), [

@@ -64,10 +64,11 @@ def test_table__has_the_paper_s_rows_and_configs():
 
 
 def test_dry_run__prints_the_commands(runs):
-    printed = call(TOOL, 'configs/vit-b.py', 'a b.pth', '--dry-run', '--cfg-options', 'x=1')
+    printed = call(TOOL, 'imagenet/vit-b', 'a b.pth', '--dry-run', '--cfg-options', 'x=1')
     lines = [line for line in printed.splitlines() if 'dist_train.sh' in line]
     assert len(lines) == 4 and not runs.commands
-    assert all(line.startswith(f'bash {ROOT}/tools/dist_train.sh configs/vit-b.py 8 --work-dir '
+    config = ROOT / 'configs' / 'benchmarks' / 'imagenet' / 'vit-b.py'
+    assert all(line.startswith(f'bash {ROOT}/tools/dist_train.sh {config} 8 --work-dir '
                                'work_dirs/table6_vit-b/drop-path-0.') for line in lines)
     assert lines[1].endswith('--resume --cfg-options '
                              '\'model.backbone.init_cfg.checkpoint="a b.pth"\' '

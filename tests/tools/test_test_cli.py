@@ -50,7 +50,7 @@ def test_test__gives_what_the_training_measured(run, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     checkpoint = run / 'imagenet' / 'epoch_1.pth'
     call('test.py', run / 'config.py', checkpoint, '--out', tmp_path / 'predictions.pkl')
-    written = json.loads((run / 'imagenet' / 'test' / 'results.json').read_text())
+    written = json.loads((run / 'imagenet' / 'test' / 'epoch_1' / 'results.json').read_text())
     assert written['results']['accuracy/top1'] == pytest.approx(
         float((run / 'top1.txt').read_text()))
     assert len(written['checkpoint_sha256']) == 64 and written['checkpoint'] == str(checkpoint)
@@ -90,8 +90,8 @@ def test_test__wrong_files_are_explained(run, tmp_path, config, checkpoint, mess
 
 def test_options(merged):
     cfg = merged()
-    assert Path(cfg.work_dir) == Path('work_dirs/some_config/test')
-    assert Path(merged(work_dir='runs/a').work_dir) == Path('runs/a/test')
+    assert Path(cfg.work_dir) == Path('work_dirs/some_config/test/epoch_1')
+    assert Path(merged(work_dir='runs/a').work_dir) == Path('runs/a/test/epoch_1')
     assert merged('--work-dir', 'b').work_dir == 'b'
     assert cfg.train_cfg is cfg.val_cfg is cfg.load_from is None
     assert cfg.test_dataloader.collate_fn.type == 'default_collate'

@@ -1,2 +1,2 @@
 #!/usr/bin/env bash
-echo "$0 has moved: tools/transfers/run.sh" >&2 && exec "$(dirname "${BASH_SOURCE[0]}")/../transfers/run.sh" "$@"
+echo "$0 has moved: tools/transfers/run.sh" >&2 && exec "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../transfers/run.sh" "$@"

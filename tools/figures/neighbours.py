@@ -30,6 +30,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_picture(parser, 'neighbours')
     args = parser.parse_args(argv)
     parser.expect_above_0(args, 'k', 'img_size', 'batch_size')
+    if args.out.resolve() in {Path(query).resolve() for query in args.queries}:
+        parser.error(f'--out {args.out} is a query: give the picture another name')
     return args
 
 

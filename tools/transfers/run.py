@@ -6,6 +6,7 @@ benchmark that fails does not stop the others; the report says so, and what was 
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -45,6 +46,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--dry-run', action='store_true',
                         help='print the commands only; exit code 1 if one cannot be run')
     args = parser.parse_args(argv)
+    named = [name for each in args.data_root for name in each]
+    twice = sorted({name for name in named if named.count(name) > 1})
+    if twice:
+        parser.error(f'--data-root names {", ".join(twice)} twice')
     args.data_root = {name: folder for each in args.data_root for name, folder in each.items()}
     idle = sorted(set(args.data_root) - set(args.suite))
     if idle:
@@ -67,6 +72,7 @@ def data_root(text: str) -> dict[str, str]:
     if not equals:
         raise argparse.ArgumentTypeError(f'expected SUITE=DIR, such as imagenet=/data/imagenet, '
                                          f'got {text!r}')
+    folder = os.path.expanduser(folder)
     if '://' not in folder and not Path(folder).exists():
         raise argparse.ArgumentTypeError(f'there is no folder {folder} (looked in {Path.cwd()})')
     return dict.fromkeys(suite_of(names), folder)

@@ -7,6 +7,6 @@
 # With the variables of tools/dist_train.sh (NNODES, NODE_RANK, MASTER_ADDR, PORT) or of
 # tools/slurm_train.sh (GPUS_PER_NODE, CPUS_PER_TASK, SRUN_ARGS) it runs on several machines.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../common.sh"
 need_stack
 exec "$PY" "$ROOT/tools/transfers/run.py" "$@"

@@ -33,10 +33,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
                         help='more options of every run, e.g. optim_wrapper.optimizer.lr=8e-4')
     args = parser.parse_args(argv)
-    for name, path, there in (('CONFIG', args.config, Path.is_file),
-                              ('CHECKPOINT', args.checkpoint, Path.exists)):  # or a hub's folder
-        if '://' not in path and not args.dry_run and not there(Path(path)):
-            parser.error(f'{name}: there is no file {path} (looked in {Path.cwd()})')
+    from mimco_mm.options import find_config
+    args.config = str(find_config(args.config))
+    start = args.checkpoint
+    if '://' not in start and not args.dry_run and not Path(start).exists():  # or a hub's folder
+        parser.error(f'CHECKPOINT: there is no file {start} (looked in {Path.cwd()})')
     network = Path(args.config).stem
     if args.pairs is None:
         from mimco_mm.tables import TABLE_6_PAIRS

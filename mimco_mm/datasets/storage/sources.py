@@ -12,7 +12,7 @@ from typing import Iterator, List, Optional, Protocol, Sequence
 from ...errors import DataError
 from ...names import printable
 from ..image_files import SUFFIXES, is_hidden, leads_out
-from ..listing import HIDDEN, OUTSIDE, Ignored, count_images, list_images, no_images
+from ..listing import HIDDEN, OUTSIDE, REPLACED, Ignored, count_images, list_images, no_images
 from ..transforms.opening import MAX_BYTES
 from .tar_scan import find_shards
 
@@ -68,7 +68,11 @@ class ZipSource:
         except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
             raise DataError(f'{printable(file)} is no zip, or cut or damaged ({printable(error)}). '
                             'Copy it again.') from error
-        self.members = sorted(filter(self._is_image, self.archive.infolist()),
+        written = self.archive.infolist()
+        last = {member.filename: member for member in written}  # what unpacking would leave
+        if len(last) < len(written):
+            self.ignored.others[REPLACED] += len(written) - len(last)
+        self.members = sorted(filter(self._is_image, last.values()),
                               key=lambda member: os.fsencode(member.filename))
         if not self.members:
             raise no_images(file, f'ignored: {self.ignored}')

@@ -6,8 +6,9 @@ from typing import Iterator, List, Optional
 
 from mmengine.config import Config
 
-from ...checkpoints import CheckpointError, Resumable, find_resumable
+from ...checkpoints import CheckpointError, Resumable, find_resumable, read_checkpoint
 from ...errors import ConfigError
+from .identity import places, relevant
 
 
 def run_to_resume(cfg: Config) -> Optional[Resumable]:
@@ -75,7 +76,9 @@ def progress(cfg: Config, found: Resumable) -> int:
 def finished(cfg: Config) -> Optional[str]:
     """What is to be said of a run that has ended and left its backbone's file; None of others.
 
-    A run that was killed between its last checkpoint and that file has still to write it.
+    A run that was killed between its last checkpoint and that file has still to write it. Of a
+    config with other settings than the file's nothing is said here: whether it may go on, by what
+    it reads, is seen where it is built.
     """
     found = run_to_resume(cfg)
     hooks = [hook.get('type') for hook in cfg.get('custom_hooks') or []]
@@ -84,6 +87,9 @@ def finished(cfg: Config) -> Optional[str]:
     when = f'epoch_{found.epoch}' if is_by_epoch(cfg) else f'iter_{found.iter}'
     backbone = Path(cfg.work_dir, f'backbone_{when}.pth')
     if not backbone.is_file() or not backbone.stat().st_size:
+        return None
+    saved = read_checkpoint(str(backbone))['meta'].get('run_identity') or {}
+    if (saved.get('config'), saved.get('places')) != (relevant(cfg), places(cfg)):
         return None
     skipped = ''.join(f'\nskipped {line}' for line in found.skipped)
     return (f'The run in {cfg.work_dir} is finished at epoch {found.epoch}, nothing is left to do: '

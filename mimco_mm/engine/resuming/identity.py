@@ -4,7 +4,7 @@ Keys are those of ``--cfg-options``, and of what no config tells: batch, images,
 """
 
 import json
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional
+from typing import Any, Container, Dict, Iterable, List, NamedTuple, Optional
 
 from mmengine.config import Config
 from mmengine.model import is_model_wrapper
@@ -23,7 +23,10 @@ LEFT_OUT = {
     'lazy_init', 'max_broken', 'non_blocking', 'checkpoint', 'sha256', 'if_missing', 'init_cfg',
     'pretrained', 'with_cp', 'accumulative_counts', 'val_interval', 'val_begin',
     'dynamic_intervals'}
+# of these, what says where images and teacher are, and how a batch is made up
+PLACES = ('data_root', 'data_prefix', 'ann_file', 'checkpoint', 'accumulative_counts')
 ABSENT = 'absent'
+NOT_COMPARED = ('config', 'places')  # key by key; not at all, as folders may move
 
 
 class Difference(NamedTuple):
@@ -51,7 +54,7 @@ def identity_of(runner) -> dict:
                 images_sha256=getattr(loader.dataset, 'images_sha256', None),
                 **(teachers or dict(teacher_sha256=None)),
                 start_sha256=start.sha256 if start else None,
-                config=relevant(runner.cfg))
+                config=relevant(runner.cfg), places=places(runner.cfg))
 
 
 def relevant(cfg: Config) -> Dict[str, Any]:
@@ -66,11 +69,20 @@ def relevant(cfg: Config) -> Dict[str, Any]:
     return found
 
 
-def flat(value: Any, key: str) -> Dict[str, Any]:
+def places(cfg: Config) -> Dict[str, Any]:
+    """{key: value} of ``PLACES``: where they are as they were, so is what lies there."""
+    found = dict(batch_size=cfg.train_dataloader.get('batch_size'))
+    for part in ('model', 'train_dataloader', 'optim_wrapper'):
+        found.update((key, value) for key, value in flat(cfg[part], part, ()).items()
+                     if key.rpartition('.')[2] in PLACES)
+    return found
+
+
+def flat(value: Any, key: str, left_out: Container[str] = LEFT_OUT) -> Dict[str, Any]:
     """{'a.0.b': value} of nested dicts and lists of them; other lists are values."""
     if isinstance(value, dict):
         items = [(name, one) for name, one in value.items()
-                 if name not in LEFT_OUT or key == TEACHERS]
+                 if name not in left_out or key == TEACHERS]
     elif isinstance(value, (list, tuple)) and any(
             isinstance(one, (dict, list, tuple)) for one in value):
         items = list(enumerate(value))
@@ -78,13 +90,13 @@ def flat(value: Any, key: str) -> Dict[str, Any]:
         plain = json.dumps(value, default=lambda one: getattr(one, '__name__', str(one)))
         return {key: json.loads(plain)}
     return {inner: one for name, child in items
-            for inner, one in flat(child, f'{key}.{name}').items()}
+            for inner, one in flat(child, f'{key}.{name}', left_out).items()}
 
 
 def differences(saved: dict, here: dict) -> List[Difference]:
     """What differs; of what an older version did not save nothing is said."""
     found = [Difference(key, saved[key], here[key]) for key in here
-             if key != 'config' and key in saved and saved[key] != here[key]]
+             if key not in NOT_COMPARED and key in saved and saved[key] != here[key]]
     was, now = saved.get('config'), here['config']
     if was is not None:
         found += [Difference(key, was.get(key, ABSENT), now.get(key, ABSENT))

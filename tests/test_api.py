@@ -1,0 +1,27 @@
+"""The project in Python: what is not of an argument's kind is told before anything is read."""
+
+from pathlib import Path
+
+import pytest
+
+import mimco_mm
+from mimco_mm.errors import UserError
+from tests import tiny
+
+
+@pytest.mark.parametrize('arguments, told', [
+    (dict(batch_size='4'), "batch_size= expects a whole number, got '4'"),
+    (dict(epochs=True), 'epochs= expects a whole number, got True'),
+    (dict(lr='1e-3'), "lr= expects a number, got '1e-3'"),
+    (dict(resume='run'), "resume= expects True or False, got 'run'"),
+    (dict(model=Path('swin-x')), "pretrain() knows no model 'swin-x'"),
+    (dict(amp='bfloat16'), 'amp= expects bf16, fp16, off, got bfloat16'),
+    (dict(amp=False), 'amp= expects a text or a path, got False'),
+    (dict(teacher=Path('none.pth'), batch_size=2), 'No such checkpoint file: none.pth'),
+])
+def test_pretrain__of_another_kind_is_refused(tmp_path, arguments, told):
+    images = tiny.write_images(tmp_path / 'images', 2)
+    with pytest.raises(UserError) as error:
+        mimco_mm.pretrain(tmp_path / 'out', images, **arguments)
+    assert told in str(error.value)
+    assert not (tmp_path / 'out').exists()
