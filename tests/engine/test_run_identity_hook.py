@@ -150,7 +150,10 @@ def test_load_from__takes_the_weights_of_any_run(finished, tmp_path):
 def test_checkpoint__holds_the_runs_identity(finished):
     identity = read_checkpoint(finished / 'run' / 'epoch_2.pth')['meta']['run_identity']
     assert len(identity.pop('teacher_sha256')) == len(identity.pop('images_sha256')) == 64
-    settings = identity.pop('config')
+    settings, places = identity.pop('config'), identity.pop('places')
+    assert places.pop('train_dataloader.dataset.dataset.data_root').endswith('/images')
+    assert places.pop('model.target_generator.checkpoint').endswith('teacher.pth')
+    assert places == {'batch_size': 4, 'train_dataloader.dataset.dataset.data_prefix': 'train'}
     assert identity == dict(effective_batch=4, iterations_an_epoch=2, images=8, start_sha256=None,
                             changed=[])
     assert settings['model.patch_head.queue_len'] == 40 and settings['randomness.seed'] == 0

@@ -71,9 +71,9 @@ def relevant(cfg: Config) -> Dict[str, Any]:
 
 def places(cfg: Config) -> Dict[str, Any]:
     """{key: value} of ``PLACES``: where they are as they were, so is what lies there."""
-    found = dict(batch_size=cfg.train_dataloader.get('batch_size'))
+    found = dict(batch_size=(cfg.get('train_dataloader') or {}).get('batch_size'))
     for part in ('model', 'train_dataloader', 'optim_wrapper'):
-        found.update((key, value) for key, value in flat(cfg[part], part, ()).items()
+        found.update((key, value) for key, value in flat(cfg.get(part) or {}, part, ()).items()
                      if key.rpartition('.')[2] in PLACES)
     return found
 
