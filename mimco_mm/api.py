@@ -22,11 +22,13 @@ from .processes import SIGNALS, Interrupted, end_with_parent
 PathLike = Union[str, Path]
 ARGUMENTS = {*SHORTCUTS, 'amp', 'cfg_options', 'gpus', 'out', 'resume'}  # of ``pretrain``
 # what the command's parser reads from texts
-KINDS = {Integral: ('accumulate', 'batch_size', 'epochs', 'gpus', 'seed', 'workers'),
-         Real: ('lr', 'mask_ratio', 'timeout'), bool: ('resume', ),
-         (str, Path): ('amp', 'data', 'knn', 'model', 'out'), (list, tuple): ('cfg_options', )}
-WORDS = {Integral: 'a whole number', Real: 'a number', bool: 'True or False',
-         (str, Path): 'a text or a path', (list, tuple): 'a list of texts'}
+KINDS = (
+    (Integral, 'a whole number', 'accumulate batch_size epochs gpus seed workers'),
+    (Real, 'a number', 'lr mask_ratio timeout'),
+    (bool, 'True or False', 'resume'),
+    ((str, Path), 'a text or a path', 'amp data knn model out'),
+    ((list, tuple), 'a list of texts', 'cfg_options'),
+)
 
 
 def pretrain(out: PathLike, data: PathLike, model: PathLike = 'swin-t', *, gpus: int = 1,
@@ -93,12 +95,12 @@ def pretrain(out: PathLike, data: PathLike, model: PathLike = 'swin-t', *, gpus:
 
 def check_kinds(arguments: Dict[str, Any]) -> None:
     """Refuse what is not of its argument's kind; None is a default."""
-    for kind, names in KINDS.items():
-        for name in names:
+    for kind, words, names in KINDS:
+        for name in names.split():
             value = arguments.get(name)
             if value is not None and (not isinstance(value, kind)
                                       or isinstance(value, bool) and kind is not bool):
-                raise ConfigError(f'{name}= expects {WORDS[kind]}, got {value!r}.')
+                raise ConfigError(f'{name}= expects {words}, got {value!r}.')
 
 
 def as_text(value: Any) -> Any:

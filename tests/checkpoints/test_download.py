@@ -235,7 +235,7 @@ def test_local_file__not_found_and_found_later(server, hub):
     assert message.startswith(f'{url} cannot be downloaded (HTTP Error 404')
     assert 'download it elsewhere and give its path, or put it at ' in message
     assert kept_files(hub) == []  # not even a part
-    place = re.search(r'put it at (\S+)\.$', message)[1]
+    place = re.search(r'put it at (\S+)\. ', message)[1]
     Path(place).write_bytes(CONTENT)
     assert local_file(url) == (place, SHA256)  # as told
     Path(place).unlink()

@@ -108,8 +108,9 @@ def card_of(args: argparse.Namespace, target: Any, prepared: Any) -> tuple[str, 
 
 
 def check_place(args: argparse.Namespace, is_folder: bool) -> None:
-    if args.out.resolve() == Path(args.checkpoint).resolve():
-        raise SystemExit(f'error: {args.out} is what is exported: give another name')
+    if args.out.suffix == '.pth' and args.out.resolve() == Path(args.checkpoint).resolve():
+        raise SystemExit(f'error: {args.out} is what is exported, and may hold a whole run: give '
+                         'another name')
     if args.out.exists() and not args.overwrite and not args.dry_run:
         raise SystemExit(f'error: {args.out} is there already: give another name, or --overwrite')
     if os.path.exists(args.out) and os.path.isdir(args.out) != is_folder:
