@@ -40,7 +40,8 @@ class LabelledImages(ImageFolder):
 
     def _expected(self) -> str:
         """What the config makes us look for, and the keys that change it."""
-        keys = '(`data_root`, `data_prefix` and `ann_file` of this dataset in the config)'
+        keys = ('(`data_root`, `data_prefix` and `ann_file` of this dataset in the config; the '
+                'folder by --data-root, in training by --data)')
         if self.ann_file:
             line = 'IMAGE LABEL' if self.with_label else 'IMAGE'
             return (f'Expected the list {self.ann_file} with a line `{line}` for each image, '
