@@ -121,6 +121,8 @@ def test_resume__of_a_finished_run_as_another_is_refused_in_words(folder, finish
     others = tiny.write_images(folder / 'others', 5)
     told = refusal('train.py', 'run.py', '--resume', '--mask-ratio', 0.5)
     assert 'pipeline.3.mask_ratio: was 0.6, now 0.5' in told
+    assert 'nonsense: this is what it was' in refusal('train.py', 'run.py', '--resume',
+                                                      '--force-change', 'nonsense')
     assert 'images: was 8, now 5' in refusal('train.py', 'run.py', '--resume', '--data', others)
 
 

@@ -48,7 +48,8 @@ class BackboneFileHook(Hook):
         reports = [teacher.report for teacher in teachers_of(model).values()]
         file = Path(runner.work_dir, f'backbone_{when}.pth')
         if file.is_file() and not trained:
-            runner.logger.info(f'The backbone alone, as it was written before: {file}')
+            runner.logger.info('This run was finished: nothing was left to train. The backbone '
+                               f'alone, as it was written before: {file}')
             return
         save_backbone(
             file,

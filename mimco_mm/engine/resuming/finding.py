@@ -77,11 +77,11 @@ def finished(cfg: Config) -> Optional[str]:
     """What is to be said of a run that has ended and left its backbone's file; None of others.
 
     A run that was killed between its last checkpoint and that file has still to write it. Of a
-    config with other settings than the file's nothing is said here: whether it may go on, by what
-    it reads, is seen where it is built.
+    config with other settings than the file's, or with some to force, nothing is said here: whether
+    it may go on, by what it reads, is seen where it is built.
     """
     found = run_to_resume(cfg)
-    hooks = [hook.get('type') for hook in cfg.get('custom_hooks') or []]
+    hooks = {hook.get('type'): hook for hook in cfg.get('custom_hooks') or []}
     if found is None or progress(cfg, found) < length(cfg) or 'BackboneFileHook' not in hooks:
         return None
     when = f'epoch_{found.epoch}' if is_by_epoch(cfg) else f'iter_{found.iter}'
@@ -89,7 +89,8 @@ def finished(cfg: Config) -> Optional[str]:
     if not backbone.is_file() or not backbone.stat().st_size:
         return None
     saved = read_checkpoint(str(backbone))['meta'].get('run_identity') or {}
-    if (saved.get('config'), saved.get('places')) != (relevant(cfg), places(cfg)):
+    is_same = (saved.get('config'), saved.get('places')) == (relevant(cfg), places(cfg))
+    if not is_same or hooks.get('RunIdentityHook', {}).get('force_change'):
         return None
     skipped = ''.join(f'\nskipped {line}' for line in found.skipped)
     return (f'The run in {cfg.work_dir} is finished at epoch {found.epoch}, nothing is left to do: '
