@@ -56,7 +56,7 @@ def pretrain(out: PathLike, data: PathLike, model: PathLike = 'swin-t', *, gpus:
     """
     check_kinds(dict(options, out=out, data=data, model=model, gpus=gpus, resume=resume,
                      cfg_options=cfg_options))
-    model = str(model)
+    model, out = str(model), Path(out).expanduser()
     named = [path.stem.removeprefix('mimco_') for path in CONFIGS.glob('pretrain/mimco_*.py')]
     if '/' not in model and model not in named and not Path(model).is_file():
         raise ConfigError(f'pretrain() knows no model {model!r}; it knows '
@@ -68,9 +68,7 @@ def pretrain(out: PathLike, data: PathLike, model: PathLike = 'swin-t', *, gpus:
     if unknown:
         raise ConfigError(f'pretrain() takes no {", ".join(sorted(unknown))}; it takes '
                           f'{", ".join(SHORTCUTS)} and amp.')
-    shortcuts = {'data': data, **options}
-    for name in SHORTCUTS.keys() & shortcuts.keys():
-        shortcuts[name] = as_text(shortcuts[name])
+    shortcuts = {name: as_text(value) for name, value in dict(options, data=data).items()}
     if gpus == 1:
         try:
             train(Request(config, str(out), 'auto' if resume else None, amp, shortcuts=shortcuts,
@@ -89,8 +87,7 @@ def pretrain(out: PathLike, data: PathLike, model: PathLike = 'swin-t', *, gpus:
             raise Interrupted(code - 128, 'Interrupted by a signal, as stands above.')
         if code:
             raise ConfigError('The training ended with an error, which stands above.')
-    return max(Path(out).expanduser().glob('backbone_*_*.pth'),
-               key=lambda file: int(file.stem.rpartition('_')[2]))
+    return max(out.glob('backbone_*_*.pth'), key=lambda file: int(file.stem.rpartition('_')[2]))
 
 
 def check_kinds(arguments: Dict[str, Any]) -> None:

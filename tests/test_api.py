@@ -1,5 +1,6 @@
 """The project in Python: what is not of an argument's kind is told before anything is read."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,18 @@ def test_pretrain__of_another_kind_is_refused(tmp_path, arguments, told):
         mimco_mm.pretrain(tmp_path / 'out', images, **arguments)
     assert told in str(error.value)
     assert not (tmp_path / 'out').exists()
+
+
+def test_pretrain__out_may_be_of_the_home_and_the_last_backbone_is_returned(tmp_path, monkeypatch):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    teacher = tiny.write_teacher(tmp_path / 'teacher.pth')
+    cfg = tiny.config('mimco_swin-t', tmp_path / 'none', tmp_path / 'images', epochs=1, **{
+        'model.target_generator.checkpoint': str(teacher)})
+    cfg.pop('work_dir')
+    cfg.dump(tmp_path / 'mine.py')
+    call = partial(mimco_mm.pretrain, '~/run', tiny.write_images(tmp_path / 'images', 4),
+                   tmp_path / 'mine.py', teacher=teacher, workers=0, resume=True)
+    first, last = (tmp_path / 'run' / f'backbone_epoch_{epoch}.pth' for epoch in (1, 2))
+    assert call(epochs=1) == first and call(epochs=2) == last
+    first.touch()  # the newest, as in a copy that keeps no times
+    assert call(epochs=2) == last

@@ -61,7 +61,7 @@ def run_suite(request: SuiteRequest, root: Path) -> None:
             if step.problem:
                 print(f'# {step.name}: {step.problem}')
             else:
-                told_where_images_are_not(step)
+                tell_missing_images(step)
                 print(shlex.join(step.command))
         end_failed(step.problem for step in steps)
         return
@@ -80,7 +80,7 @@ def run_suite(request: SuiteRequest, root: Path) -> None:
     end_failed(outcomes.values())
 
 
-def told_where_images_are_not(step: Step) -> None:
+def tell_missing_images(step: Step) -> None:
     """A line on images that are not here; they may be where the commands will run."""
     root = step.identity['data_root'].rpartition('://')[2]
     if not Path(root).exists():

@@ -108,7 +108,8 @@ def card_of(args: argparse.Namespace, target: Any, prepared: Any) -> tuple[str, 
 
 
 def check_place(args: argparse.Namespace, is_folder: bool) -> None:
-    if args.out.suffix == '.pth' and args.out.resolve() == Path(args.checkpoint).resolve():
+    is_source = args.out.is_file() and args.out.resolve() == Path(args.checkpoint).resolve()
+    if is_source and args.out.suffix != '.safetensors':  # which holds weights alone
         raise SystemExit(f'error: {args.out} is what is exported, and may hold a whole run: give '
                          'another name')
     if args.out.exists() and not args.overwrite and not args.dry_run:

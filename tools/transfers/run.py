@@ -44,7 +44,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         help='override keys of all configs, or of those of some benchmarks: '
                              'imagenet.train_cfg.max_epochs=1, imagenet,linear.KEY=VALUE')
     parser.add_argument('--dry-run', action='store_true',
-                        help='print the commands only; exit code 1 if one cannot be run')
+                        help='print the commands only, and which images are not here; exit code 1 '
+                             'where there is no config, or a library is missing')
     args = parser.parse_args(argv)
     named = [name for each in args.data_root for name in each]
     twice = sorted({name for name in named if named.count(name) > 1})
