@@ -10,6 +10,7 @@ from .version import __version__
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 check_stack()
 import_quietly('mmpretrain.datasets')
+import_quietly('mmpretrain.models')
 
 from . import datasets, engine, models, watch  # noqa: E402, F401
 from .api import embed, load_student, pretrain  # noqa: E402

@@ -113,7 +113,9 @@ def in_python(message: str) -> str:
     def argument(match: re.Match) -> str:
         name = match[1].replace('-', '_')
         name = dict(work_dir='out').get(name, name)
-        return f'{name}=' if name in ARGUMENTS else match[0]
+        if name not in ARGUMENTS:
+            return match[0]
+        return 'resume=True' if name == 'resume' else f'{name}='
 
     return re.sub(r'--([a-z]+(?:-[a-z]+)*)', argument, message)
 

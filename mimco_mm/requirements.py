@@ -22,6 +22,7 @@ def import_quietly(module: str) -> None:
     """Import a module; what it prints of optional packages that are not there is left out."""
     with redirect_stdout(StringIO()) as printed, warnings.catch_warnings():
         warnings.filterwarnings('ignore', '.* is not installed')
+        warnings.filterwarnings('ignore', 'Fail to import .* should install ``mmcv``')  # mmcv-lite
         import_module(module)
     for line in printed.getvalue().splitlines():
         if not line.startswith('Could not import '):
