@@ -115,9 +115,9 @@ def in_python(message: str) -> str:
         name = dict(work_dir='out').get(name, name)
         if name not in ARGUMENTS:
             return match[0]
-        return 'resume=True' if name == 'resume' else f'{name}='
+        return 'resume=True' if name == 'resume' else f'{name}={match[2] or ""}'
 
-    return re.sub(r'--([a-z]+(?:-[a-z]+)*)', argument, message)
+    return re.sub(r'--([a-z]+(?:-[a-z]+)*)(?: ([A-Z]+\b))?', argument, message)
 
 
 def run_in_order(command: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 from typing import Callable, Iterable, Iterator, TypeVar
 
+from mmengine.dist import get_world_size
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -33,3 +34,9 @@ def progress(items: Iterable[Item], total: int, unit: str,
         for item in items:
             yield item
             bar.advance(task, size(item))
+
+
+def of_share(unit: str) -> str:
+    """What a process counts that goes through its share of the work, others through theirs."""
+    processes = get_world_size()
+    return unit if processes == 1 else f'{unit} of one of {processes} processes'

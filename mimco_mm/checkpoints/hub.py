@@ -3,6 +3,7 @@
 An address is ``timm:NAME``, ``hf:NAME`` or ``hf:FOLDER``.
 """
 
+import logging
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -129,9 +130,12 @@ def hub_file(repository: str, names: Sequence[str], instead: str) -> Path:
     hub = library('huggingface_hub', 'huggingface_hub')
     errors = import_module('huggingface_hub.errors')
     page, unreachable = f'https://huggingface.co/{repository}', None
+    # a line of 500 characters for each try says no more than the message at the end
+    logging.getLogger('huggingface_hub.utils._http').setLevel(logging.ERROR)
     for name in names:
         try:
-            return Path(hub.hf_hub_download(repository, name))
+            return Path(hub.hf_hub_download(repository, name,
+                                            local_files_only=unreachable is not None))
         except errors.LocalEntryNotFoundError as error:  # another may be in the cache
             unreachable = unreachable or error
         except errors.EntryNotFoundError:

@@ -19,7 +19,7 @@ from ..evaluation import (
 )
 from ..models.target_generators.names import named_teacher
 from ..models.target_generators.sizes import sized_config
-from ..progress import progress
+from ..progress import of_share, progress
 from ..records import as_json
 
 
@@ -101,7 +101,7 @@ def look(embedder: Embedder, paths: Sequence[str], batches: Sequence[List[int]],
     loader = DataLoader(images, batch_sampler=batches, num_workers=num_workers,
                         collate_fn=images.collate)
     maps_of = map_reader(dict(network=embedder.network), embedder.norm)
-    counted = progress(loader, sum(map(len, batches)), 'images',
+    counted = progress(loader, sum(map(len, batches)), of_share('images'),
                        lambda batch: len(batch.rows) + len(batch.broken))
     for batch in counted if bar else loader:
         maps = maps_of(batch.pixels)['network'].cpu() if len(batch.rows) else None

@@ -1,3 +1,4 @@
+import warnings
 from typing import Dict, Tuple
 
 import torch
@@ -8,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from ..datasets import centre_crop
 from ..errors import ConfigError
-from ..progress import progress
+from ..progress import of_share, progress
 
 
 def labelled_folder(data_root: str, part: str, img_size: int, batch_size: int = 256,
@@ -28,12 +29,14 @@ def labelled_loader(dataset: dict, batch_size: int, num_workers: int) -> DataLoa
 
     Rank r of n has the images r, r + n, r + 2n and so on.
     """
-    return Runner.build_dataloader(dict(
-        batch_size=batch_size,
-        num_workers=num_workers,
-        collate_fn=dict(type='default_collate'),
-        sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-        dataset=dataset))
+    with warnings.catch_warnings():  # of workers beside the cores, by each process
+        warnings.filterwarnings('ignore', 'This DataLoader will create')
+        return Runner.build_dataloader(dict(
+            batch_size=batch_size,
+            num_workers=num_workers,
+            collate_fn=dict(type='default_collate'),
+            sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+            dataset=dataset))
 
 
 @torch.no_grad()
@@ -47,7 +50,7 @@ def extract_features(backbone: nn.Module, preprocessor: nn.Module,
     """
     backbone.eval()
     features, labels = [], []
-    counted = progress(loader, len(loader.sampler), 'images',
+    counted = progress(loader, len(loader.sampler), of_share('images'),
                        lambda batch: len(batch['data_samples']))
     for batch in counted if get_rank() == 0 else loader:
         data = preprocessor(batch)

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..datasets.transforms import BrokenImageError
 from ..errors import without_workers_traceback
-from ..progress import progress
+from ..progress import of_share, progress
 
 
 def global_feature(backbone: nn.Module, image: torch.Tensor,
@@ -69,7 +69,8 @@ def extract_global_features(backbone: nn.Module, images: Dataset, mean: Sequence
     loader = DataLoader(Subset(images, mine), batch_size=None, num_workers=num_workers)
     features, truncated = [], []
     try:
-        for sample in progress(loader, len(mine), 'images') if rank == 0 and mine else loader:
+        counted = progress(loader, len(mine), of_share('images'))
+        for sample in counted if rank == 0 and mine else loader:
             features.append(_feature_of(sample, backbone, mean, std, scales))
             if sample['truncated']:
                 truncated.append(sample['path'])

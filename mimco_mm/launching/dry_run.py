@@ -14,6 +14,7 @@ from torch import nn
 
 from ..engine.resuming import run_to_resume
 from ..engine.training_images import loaded_batch
+from ..names import printable
 from .memory import predicted_memory
 
 TRIED = 2  # images that go through the model; a batch norm needs as many
@@ -53,6 +54,8 @@ def dry_run(cfg: Config, build_runner: Callable[[Config], Runner]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         cfg.work_dir = folder
         runner = build_runner(cfg)
+        for line in found.skipped if found else ():
+            runner.logger.warning(f'Skipped {printable(line)}')
         runner.register_hook(DryRunHook())
         try:
             runner.train()

@@ -9,6 +9,8 @@ from mmpretrain.registry import HOOKS
 from torch import nn
 
 from ..datasets import (
+    DEVKIT,
+    SOLUTION,
     LabelledImages,
     check_same_classes,
     count_images,
@@ -86,8 +88,10 @@ class KNNHook(Hook):
             if not _has_classes(f'{data_root}/{part}'):
                 raise ConfigError(
                     f'k-NN needs images in {data_root}/{part}/CLASS, and there is no such '
-                    'folder. Name the folder that holds both with `--knn`, others than train and '
-                    'val by `custom_hooks.KNNHook.bank` and `.queries`; or leave --knn out.')
+                    f'folder (ImageNet as it comes: {SOLUTION} or {DEVKIT} beside the images '
+                    'tells their classes). Name the folder that holds both with `--knn`, others '
+                    'than train and val by `custom_hooks.KNNHook.bank` and `.queries`; or leave '
+                    '--knn out.')
         if data_root is not None:
             self.check_bank(f'{data_root}/{bank}', count_images(f'{data_root}/{bank}', k))
 
