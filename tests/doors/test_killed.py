@@ -14,6 +14,7 @@ from mimco_mm.checkpoints import find_resumable, read_checkpoint
 from tests import tiny
 from tests.tools.modules import refusal
 
+from .forked import run_forked
 from .support import checkout, environment, run
 
 QUEUE = 100_000  # keys: a checkpoint of some 30 MB, so that its writing takes a while
@@ -95,9 +96,11 @@ def test_resume__of_a_damaged_copy_with_more_epochs(folder, finished):
     content['meta'].update(epoch=3, iter=6)
     torch.save(content, copy / 'epoch_3.pth')
     (copy / 'epoch_4.pth').write_bytes((copy / 'epoch_4.pth').read_bytes()[:100_000])
-    ended = run('python tools/train.py run.py --work-dir copy --resume --epochs 5', folder)
-    assert ended.code == 0, ended.text
-    assert 'Skipped epoch_4.pth: copy/epoch_4.pth (100000 bytes' in ended.text
+    command = ['train.py', 'run.py', '--work-dir', 'copy', '--resume', '--epochs', '5']
+    dry, ended = run_forked(dict(dry=[*command, '--dry-run'], real=command), folder).values()
+    assert (dry.code, ended.code) == (0, 0), ended.text
+    for text in (dry.text, ended.text):
+        assert 'Skipped epoch_4.pth: copy/epoch_4.pth (100000 bytes' in text
     assert 'Going on from copy/epoch_3.pth (epoch 3, iteration 6).' in ended.text
     assert 'Changed on resume: param_scheduler.0.end: was 4, now 5' in ended.text
     assert 'the learning rate of the next step is ' in ended.text and 'by the old' in ended.text
