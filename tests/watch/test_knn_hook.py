@@ -90,7 +90,7 @@ def test_bank__is_a_subset_of_all_classes(run, tmp_path):
 
 
 def test_options__are_checked_before_the_run(run, tmp_path):
-    with pytest.raises(ValueError, match='(?s)no such folder .*LOC_val_solution.*Name the folder .*--knn'):
+    with pytest.raises(ValueError, match='(?s)no such folder .*LOC_val.*Name the folder .*--knn'):
         run(data_root=str(tmp_path / 'nowhere'))
     with pytest.raises(ValueError, match='`interval` of KNNHook must be at least 1, got 0'):
         run(data_root=str(tmp_path / 'labelled'), interval=0)
