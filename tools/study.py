@@ -24,8 +24,8 @@ ROWS = ('scratch', 'moby', 'simmim-long', 'simmim', 'simmim-moby', 'mimco', 'pat
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=__doc__)
     parser.add_argument('--size', choices=['full', 'medium', 'reduced'], default='full',
-                        help='full: for a GPU; medium: for two CPU cores and a night; reduced: '
-                             'for a quick check (default: %(default)s)')
+                        help='full: for a GPU; medium: for two CPU cores and two nights; '
+                             'reduced: for a quick check (default: %(default)s)')
     parser.add_argument('--set', nargs='+', action='extend', default=[], metavar='FIELD=N',
                         help='change a number of the size, e.g. train=20 test=20 epochs=1 '
                              'finetune_epochs=1 batch_size=16, for a trial')
