@@ -38,7 +38,7 @@ from .hooks import InterruptionHook, ProgressBarHook, RankStateHook, RankWatchHo
 from .quiet_log import is_wanted
 from .resuming import ResumableEpochLoop, beyond_end, further_on, run_to_resume, what_is_safe
 from .sharding import check_shardable, gathered_states, shard
-from .start_check import check_parts, less_than_a_batch
+from .start_check import check_parts, is_momentary, less_than_a_batch
 from .worker_count import too_many_workers
 
 TIMEOUT = 1800  # seconds that ranks wait for each other outside of steps; torch's for gloo
@@ -236,6 +236,12 @@ class PretrainRunner(Runner):
             if len({group['lr'] for group in wrapper.optimizer.param_groups}) == 1:
                 wrapper.base_param_settings = None
         return wrapper
+
+    def _build_param_scheduler(self, scheduler, optim_wrapper: OptimWrapper) -> list:
+        """Build them; one of less than an iteration, a warm-up of few images, is left out."""
+        found = scheduler if isinstance(scheduler, Sequence) else [scheduler]
+        lasting = [one for one in found if not is_momentary(one, len(self.train_dataloader))]
+        return super()._build_param_scheduler(lasting, optim_wrapper)
 
     def scale_lr(self, optim_wrapper: OptimWrapper, auto_scale_lr: Optional[Dict] = None) -> None:
         """Scale the learning rate to ranks x batch (mmengine) x accumulation (here)."""

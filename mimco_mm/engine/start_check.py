@@ -100,6 +100,14 @@ def _end(scheduler: dict) -> float:
     return min(end, scheduler.get('begin', 0) + scheduler.get('T_max', float('inf')))
 
 
+def is_momentary(scheduler: Any, epoch_length: int) -> bool:
+    """Whether a schedule in parts of epochs, counted in iterations, comes to none (mmengine)."""
+    if not isinstance(scheduler, dict) or not scheduler.get('convert_to_iter_based'):
+        return False
+    begin, end = scheduler.get('begin', 0), scheduler.get('end', float('inf'))
+    return int(begin * epoch_length) + 1 > end * epoch_length
+
+
 def check_feeding(cfg: Mapping) -> None:
     """Compare what the pipeline packs, the collate function takes and the preprocessor expects.
 

@@ -42,6 +42,18 @@ def test_scale_lr__off_leaves_the_configured_rate(paths):
     assert group['initial_lr'] == pytest.approx(4e-3, 1e-9)
 
 
+@pytest.mark.parametrize('epochs_of_warmup, schedulers', [(0.4, 1), (0.5, 2)])
+def test_schedule__a_warmup_of_less_than_an_iteration_is_left_out(paths, epochs_of_warmup,
+                                                                  schedulers):
+    folders, overrides = paths
+    warmup = dict(type='LinearLR', end=epochs_of_warmup, convert_to_iter_based=True)
+    cosine = dict(type='CosineAnnealingLR', begin=epochs_of_warmup, T_max=1, end=1,
+                  convert_to_iter_based=True)
+    runner = tiny.train(tiny.config('mimco_swin-t', **folders, **overrides, epochs=1,
+                                    **{'param_scheduler': [warmup, cosine]}))
+    assert runner.iter == 2 and len(runner.param_schedulers) == schedulers
+
+
 def test_build_train_loop__fewer_images_than_a_batch_is_an_error(paths):
     folders, overrides = paths
     cfg = tiny.config('mimco_swin-t', **folders, batch_size=9, **overrides)
