@@ -117,7 +117,7 @@ def in_python(message: str) -> str:
             return match[0]
         return 'resume=True' if name == 'resume' else f'{name}={match[2] or ""}'
 
-    return re.sub(r'--([a-z]+(?:-[a-z]+)*)(?: ([A-Z]+\b))?', argument, message)
+    return re.sub(r'--([a-z]+(?:-[a-z]+)*)(?: ([A-Z]+\b|\d+\b))?', argument, message)
 
 
 def run_in_order(command: Sequence[str]) -> int:

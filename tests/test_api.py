@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import mimco_mm
+from mimco_mm.api import in_python
 from mimco_mm.errors import UserError
 from tests import tiny
 
@@ -41,3 +42,8 @@ def test_pretrain__out_may_be_of_the_home_and_the_last_backbone_is_returned(tmp_
     assert call(epochs=1) == first and call(epochs=2) == last
     first.touch()  # the newest, as in a copy that keeps no times
     assert call(epochs=2) == last
+
+
+def test_in_python__options_are_told_as_arguments():
+    told = in_python('Add --resume, or take --work-dir FOLDER and --batch-size 4; --knn, --help.')
+    assert told == 'Add resume=True, or take out=FOLDER and batch_size=4; knn=, --help.'

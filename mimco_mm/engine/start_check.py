@@ -105,7 +105,7 @@ def is_momentary(scheduler: Any, epoch_length: int) -> bool:
     if not isinstance(scheduler, dict) or not scheduler.get('convert_to_iter_based'):
         return False
     begin, end = scheduler.get('begin', 0), scheduler.get('end', float('inf'))
-    return int(begin * epoch_length) + 1 > end * epoch_length
+    return end < float('inf') and int(end * epoch_length) <= int(begin * epoch_length)
 
 
 def check_feeding(cfg: Mapping) -> None:

@@ -95,6 +95,11 @@ def test_named__the_hub_is_asked_for_the_file_once(ended):
     assert file in Hub.asked
 
 
+def test_named__a_hub_that_does_not_answer_is_asked_for_one_file(ended):
+    assert {path for path in Hub.asked if path.startswith('/timm/test_vit2')} == {
+        '/timm/test_vit2.r160_in1k/resolve/main/model.safetensors'}
+
+
 @pytest.mark.parametrize('name, words', [
     ('gated', [f'{GATED} is gated: accept its terms at https://huggingface.co/{GATED}',
                'HF_TOKEN', '--teacher hf:FOLDER']),
