@@ -81,18 +81,12 @@ def complete(cfg: Config, request: Request) -> Config:
         if cfg.get('val_dataloader') is None:
             raise unfit(cfg, '--no-validate', 'it does not validate between epochs')
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    if request.scale_lr:
-        if cfg.get('auto_scale_lr') is None:
-            raise ConfigError('--auto-scale-lr needs the batch size that the learning rate is '
-                              'for: auto_scale_lr=dict(base_batch_size=...) in the config.')
-        if cfg.auto_scale_lr.get('enable'):
-            raise unfit(cfg, '--auto-scale-lr', 'it scales its learning rate to the batch already')
-        if request.shortcuts.get('lr') is not None:
-            raise ConfigError('--lr is the rate as it is, and --auto-scale-lr scales one: give '
-                              'either.')
-        cfg.auto_scale_lr.enable = True
     check_own(request.cfg_options)
     apply_all(cfg, request.shortcuts, request.cfg_options)
+    if request.scale_lr:
+        scale_rate(cfg)
+    if request.shortcuts.get('lr') and (cfg.get('auto_scale_lr') or {}).get('enable'):
+        raise ConfigError('--lr is the rate as it is, and `auto_scale_lr` scales one: give either.')
     check_workers(cfg, request.cfg_options)
     fit_teacher(cfg)
     place_views(cfg)
@@ -106,6 +100,15 @@ def complete(cfg: Config, request: Request) -> Config:
             complete_dataloader(cfg[name], request.pin_memory, request.persistent_workers,
                                 scope_of(cfg))
     return cfg
+
+
+def scale_rate(cfg: Config) -> None:
+    if cfg.get('auto_scale_lr') is None:
+        raise ConfigError('--auto-scale-lr needs the batch size that the learning rate is for: '
+                          'auto_scale_lr=dict(base_batch_size=...) in the config.')
+    if cfg.auto_scale_lr.get('enable'):
+        raise unfit(cfg, '--auto-scale-lr', 'it scales its learning rate to the batch already')
+    cfg.auto_scale_lr.enable = True
 
 
 def check_own(cfg_options: Sequence[str]) -> None:

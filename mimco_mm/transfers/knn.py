@@ -23,7 +23,7 @@ from ..evaluation import (
     labelled_loader,
     load_frozen_backbone,
 )
-from ..options import KNN, apply_options, load_config
+from ..options import KNN, apply_options, load_config, refuse
 from ..records import write_result
 from ..version import __version__
 from .frozen import name_of
@@ -51,6 +51,8 @@ def requested_knn(request: KnnRequest) -> Config:
         raise ConfigError(f'{request.config} has no `bank`, `queries`, `ks` and `model`; expected '
                           'a config like configs/benchmarks/knn/swin-t.py')
     if request.data_root is not None:
+        refuse(request.cfg_options, ['bank.data_root', 'queries.data_root'],
+               '--data-root names the folder')
         cfg.bank.data_root = cfg.queries.data_root = address_of(
             request.data_root, '--data-root')
     if request.pool == 'cls':

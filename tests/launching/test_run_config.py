@@ -22,6 +22,7 @@ def make_config(**changes) -> Config:
         default_scope='mmpretrain',
         optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1)),
         auto_scale_lr=dict(base_batch_size=2048, enable=False),
+        train_cfg=dict(by_epoch=True, max_epochs=1),
         train_dataloader=dict(loader),
         val_dataloader=dict(loader),
         val_cfg=dict(),
@@ -87,6 +88,9 @@ class TestComplete:
             merged(scale_lr=True, changes=dict(auto_scale_lr=None))
         with pytest.raises(ConfigError, match='--lr.*give either'):
             merged(scale_lr=True, shortcuts=dict(lr=0.1))
+        with pytest.raises(ConfigError, match='--lr.*give either'):
+            merged('auto_scale_lr.enable=True', shortcuts=dict(lr=0.1))
+        assert not merged(shortcuts=dict(lr=0.1)).auto_scale_lr.enable
         with pytest.raises(ConfigError, match='--auto-scale-lr makes no sense .* already'):
             merged(scale_lr=True, changes=dict(
                 auto_scale_lr=dict(base_batch_size=512, enable=True)))
