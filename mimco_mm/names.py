@@ -16,3 +16,8 @@ def _escaped(character: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # os.fsdecode's, of a byte that is no UTF-8
         return f'\\x{code - 0xDC00:02x}'
     return character.encode('unicode_escape').decode()
+
+
+def counted(number: int, noun: str) -> str:
+    """'1 image', '2 images': a number with what it counts."""
+    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'

@@ -6,6 +6,7 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence
 
 import torch
 from mmengine.config import Config, ConfigDict
+from mmengine.device import get_device
 
 from ..checkpoints import traces_of_a_run
 from ..engine import fit_teacher, place_views
@@ -21,8 +22,6 @@ OPTIM_WRAPPERS = dict(
     fp16=dict(type='AmpOptimWrapper', dtype='float16', loss_scale='dynamic'),
     off=dict(type='OptimWrapper'),
 )
-
-
 # key -> the option that decides it
 OWN = dict(work_dir='--work-dir', resume='--resume', launcher='--gpus (or --launcher)')
 TEST_TIME = ('tta_model', 'tta_pipeline')  # parts of a config that only tools/test.py --tta reads
@@ -194,7 +193,7 @@ def complete_dataloader(loader: ConfigDict, pin_memory: bool, persistent_workers
         loader.setdefault('collate_fn', dict(type='default_collate'))
         loader.setdefault('pin_memory', torch.cuda.is_available())
         loader.setdefault('persistent_workers', True)
-    if not pin_memory:
+    if not pin_memory or get_device() == 'cpu':  # where torch warns of it
         loader.pin_memory = False
     if not persistent_workers or loader.get('num_workers', 0) == 0:
         loader.persistent_workers = False

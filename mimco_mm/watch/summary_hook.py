@@ -17,7 +17,7 @@ from ..engine.optim import AutocastOptimWrapper, WarmupCosineLR
 from ..engine.resuming import last_rate
 from ..models import branches_of, teachers_of
 from ..models.acceleration import compiled_blocks
-from ..names import printable
+from ..names import counted, printable
 
 UNITS = dict(TB=1e12, GB=1e9, MB=1e6, kB=1e3)
 
@@ -76,7 +76,7 @@ def images(runner) -> Iterator[str]:
     inner = getattr(dataset, 'dataset', dataset)
     folder = getattr(inner, 'img_prefix', None) or getattr(inner, 'data_root', None) or ''
     folder = str(folder).rstrip('/') or '/'
-    yield f'data {printable(folder)}: {len(dataset)} images'
+    yield f'data {printable(folder)}: {counted(len(dataset), "image")}'
     ignored = getattr(dataset, 'ignored', None)
     if ignored is not None:
         yield f'ignored under {printable(folder)}: {ignored}'
@@ -89,8 +89,9 @@ def batch(runner) -> str:
     if runner.epoch >= runner.max_epochs:
         epochs = f'none of {runner.max_epochs} epochs left'
     return (f'effective batch {runner.world_size * per_rank * accumulation} = '
-            f'{runner.world_size} ranks x {per_rank} images x {accumulation} accumulated; '
-            f'{len(runner.train_dataloader)} iterations an epoch, {epochs}')
+            f'{counted(runner.world_size, "rank")} x {counted(per_rank, "image")} x '
+            f'{accumulation} accumulated; '
+            f'{counted(len(runner.train_dataloader), "iteration")} an epoch, {epochs}')
 
 
 def transforms(runner) -> list:

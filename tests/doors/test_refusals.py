@@ -49,7 +49,7 @@ def test_two_processes__images_that_need_a_command_first_are_told_with_it(folder
             f'python tools/convert/index_shards.py {folder}/photos.tar')
     text = run('python tools/convert/index_shards.py photos.tar && '
                f'{TWO} --data photos.tar --dry-run', folder).text
-    assert 'photos.tar: 8 images in 1 shards' in text
+    assert 'photos.tar: 8 images in 1 shard' in text
     assert 'data tar://photos.tar: 8 images' in text
 
 

@@ -87,7 +87,7 @@ def test_summary__says_batch_rate_warmup_teacher_and_frozen(paths, caplog):
                    if r.getMessage().startswith('Pre-training summary'))
     last = 4e-3 * 8 / 2048 * (0.01 + 0.99 * (1 + math.cos(math.pi * 3 / 4)) / 2)
     for part in ('images/train: 8 images', '1 x cpu, float32',
-                 'effective batch 8 = 1 ranks x 4 images x 2 accumulated; 2 iterations',
+                 'effective batch 8 = 1 rank x 4 images x 2 accumulated; 2 iterations',
                  'masks 60 %: 10 of 16 units of 8 px',
                  f'learning rate {4e-3 * 8 / 2048:.4g} (scaled from one for a batch of 2048)',
                  f'warm-up 2 iterations, schedule to epoch 2; last step at {last:.4g}\n',

@@ -76,7 +76,7 @@ def test_indexing__links_count_and_what_is_left_out_is_said(tmp_path):
         'y/d.webp': 'nowhere.webp'})
     write_tar(tar, {'y/c.webp': 'x/a.webp'}, tarfile.LNKTYPE, mode='a')
     assert call('convert/index_shards.py', tmp_path).splitlines()[-1] == (
-        f'{tmp_path}: 3 images in 1 shards; ignored: files of other endings: 1 (.json 1), '
+        f'{tmp_path}: 3 images in 1 shard; ignored: files of other endings: 1 (.json 1), '
         'dangling links: 1, hidden: 1')
     for name in ('x/a.webp', 'y/b.webp', 'y/c.webp'):
         assert fileio.get(f'tar://{tmp_path}/{name}') == b'content'
@@ -97,7 +97,7 @@ def test_shards_of_a_stranger__are_indexed_and_trained_on(tmp_path):
         '../private.jpg': saved(photograph()),
         'private.jpg': saved(photograph()), 'private.cls': os.fsencode(tmp_path)})
     assert call('convert/index_shards.py', folder).splitlines()[-1].endswith(
-        '7 images in 1 shards; ignored: classes (.cls) that are no name of a folder: 1, '
+        '7 images in 1 shard; ignored: classes (.cls) that are no name of a folder: 1, '
         'names that lead out of the folder: 1')
 
     trained = run(f'python {ROOT}/tools/train.py small.py --data "tar://{folder}" --batch-size 7',

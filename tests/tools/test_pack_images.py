@@ -63,7 +63,7 @@ def test_pack__takes_names_of_any_bytes(data, tmp_path, scheme):
     assert f'{out}: 4 images, 0.00 GB, all of {data}/caf\\xe9' in said
     if scheme == 'tar':
         (out / 'index.npy').unlink()
-        assert f'{out}: 4 images in 1 shards' in start('index_shards.py', out)
+        assert f'{out}: 4 images in 1 shard' in start('index_shards.py', out)
     names, packed = (
         [os.fsencode(images.get_data_info(row)['img_path'].partition(f'{root}/')[2])
          for images in [CustomDataset(data_root=root, with_label=False, pipeline=[])]
@@ -160,7 +160,7 @@ def test_index_shards__indexes_shards_of_others(data, tmp_path):
     pack(data / 'train', tmp_path / 'out')
     for name in ('index.json', 'index.npy'):
         (tmp_path / 'out' / name).unlink()
-    assert '9 images in 1 shards' in call(INDEX, tmp_path / 'out')
+    assert '9 images in 1 shard' in call(INDEX, tmp_path / 'out')
     first = (data / 'train' / '00.png').read_bytes()
     assert fileio.get(f'tar://{tmp_path}/out/00.png') == first
 

@@ -26,7 +26,7 @@ def main() -> None:
     from mimco_mm.datasets.storage.tar_index import write_index
     from mimco_mm.datasets.storage.tar_scan import find_shards, scan_shards
     from mimco_mm.errors import UserError
-    from mimco_mm.names import printable
+    from mimco_mm.names import counted, printable
     from mimco_mm.progress import progress
     shards = find_shards(pack)
     if not shards:
@@ -45,7 +45,8 @@ def main() -> None:
                  f'python tools/convert/index_shards.py {folder}')
     except (OSError, UserError) as error:
         sys.exit(f'error: {error}' + f' Ignored: {ignored}.' * bool(ignored))
-    print(f'{printable(pack)}: {count} images in {len(shards)} shards; ignored: {ignored}')
+    print(f'{printable(pack)}: {counted(count, "image")} in '
+          f'{counted(len(shards), "shard")}; ignored: {ignored}')
 
 
 if __name__ == '__main__':

@@ -68,7 +68,7 @@ def main() -> None:
     from mimco_mm.datasets.storage.tar_backend import TarPack
     from mimco_mm.datasets.storage.tar_index import write_index
     from mimco_mm.datasets.storage.tar_scan import scan_shards
-    from mimco_mm.names import printable
+    from mimco_mm.names import counted, printable
     from mimco_mm.progress import progress
     unfinished = args.out.with_name(f'{args.out.name}.unfinished')
     try:
@@ -90,8 +90,8 @@ def main() -> None:
     except (OSError, RuntimeError, packing.PackingError) as error:
         sys.exit(f'error: {error}')
     unfinished.rename(args.out)
-    print(printable(f'{args.out}: {len(names)} images, {sum(sizes) / 1e9:.2f} GB, all of '
-                    f'{args.images}; ignored: {source.ignored}'))
+    print(printable(f'{args.out}: {counted(len(names), "image")}, {sum(sizes) / 1e9:.2f} GB, all '
+                    f'of {args.images}; ignored: {source.ignored}'))
 
 
 if __name__ == '__main__':
