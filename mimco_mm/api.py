@@ -174,5 +174,6 @@ def embed(checkpoint: PathLike, images: PathLike, out: Optional[PathLike] = None
         raise ConfigError('embed() in several processes needs out=FILE, which they share.')
     with TemporaryDirectory() as folder:
         file = Path(out or Path(folder, 'features.npy'))
-        embed_images(EmbedRequest(str(checkpoint), str(images), file, **options))
+        embed_images(EmbedRequest(str(checkpoint), str(images), file, **options),
+                     kept=out is not None)
         return read_features(file)

@@ -23,6 +23,10 @@ class DataError(UserError, RuntimeError):
     """Images that cannot be used as they are."""
 
 
+class MissingPackage(DataError):
+    """Images of a kind that is read by a package that is not installed."""
+
+
 class MissingFile(UserError, FileNotFoundError):
     """A file or folder that is not there."""
 

@@ -57,6 +57,8 @@ class Parser(argparse.ArgumentParser):
 
 def path(text: str) -> Path:
     """A path; its ~ is one also in --out=~/FILE, where the shell leaves it."""
+    if '://' in text:
+        raise argparse.ArgumentTypeError(f'expected a path, got the address {text!r}')
     return Path(text).expanduser()
 
 

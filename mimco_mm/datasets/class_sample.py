@@ -34,8 +34,9 @@ def sample_classes(folder: Path, names: Optional[Sequence[str]] = None, count: i
     if names is None:
         if count > len(found):
             raise LabelError(f'{count} classes were asked for, but {folder} has {len(found)} '
-                             f'folders: {", ".join(found[:5])}{" ..." * (len(found) > 5)}. Is it '
-                             'the folder that holds the CLASS folders, e.g. val?')
+                             f'folders: {", ".join(found[:5])}{" ..." * (len(found) > 5)}. Lower '
+                             '--num-classes, or give the folder that holds the CLASS folders, '
+                             'e.g. val.')
         rows = np.random.default_rng(seed).choice(len(found), count, replace=False)
         names = [found[row] for row in sorted(rows)]
     unknown = [name for name in names if name not in found]

@@ -7,7 +7,7 @@ import shutil
 import signal
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Dict, Iterator, List
 
@@ -22,18 +22,22 @@ from ..processes import Interrupted
 from ..records import as_json, read_json, skipped
 from .embedder import Embedder, load_embedder, look
 from .finishing import is_whole, write_features
-from .formats import record_of
+from .formats import files_of, record_of
 from .images import Images, list_source
 from .parts import Part, Parts
 from .request import EmbedRequest, check_request
 from .retrying import take_up, unreadable
 
 
-def embed_images(request: EmbedRequest) -> None:
+def embed_images(request: EmbedRequest, kept: bool = True) -> None:
     """Write the features of all images that can be read, from one process or with others.
 
     A run that was interrupted goes on from the parts that it has written, and one that is over
     does nothing, unless images can be read now that could not.
+
+    Args:
+        request: what is asked for.
+        kept: whether the files are for the user, who is told where they are.
 
     Raises:
         UserError: what the user can mend: images, checkpoint, or a file of something else.
@@ -57,7 +61,7 @@ def embed_images(request: EmbedRequest) -> None:
         Parts(folder, identity, len(images.names), request.patches)
     barrier()
     parts = Parts(folder, identity, len(images.names), request.patches)
-    with kept_to_one_run(folder, rank), told_to_go_on():
+    with kept_to_one_run(folder, rank), told_to_go_on() if kept else nullcontext():
         if rank == 0:
             take_up(request.out, identity, images, parts, embedder.img_size)
         barrier()  # now the parts stay as they are
@@ -70,11 +74,18 @@ def embed_images(request: EmbedRequest) -> None:
         embed_parts(request, embedder, images, parts, missing[rank::world_size], rank == 0)
         barrier()
         if rank == 0:
-            print(write_features(
+            told = write_features(
                 request.out, images, parts, identity, settings=request._asdict(),
                 checkpoint=dataclasses.asdict(embedder.report),
-                seconds=round(time.time() - started, 1)))
+                seconds=round(time.time() - started, 1))
+            print(told + (f', are in {places_of(request)}' if kept else ''))
         barrier()  # now all may read it
+
+
+def places_of(request: EmbedRequest) -> str:
+    """The files that were written, as a part of a sentence."""
+    files = files_of(request.out, request.patches).values()
+    return f'{" and ".join(map(str, files))}; what they are of is in {record_of(request.out)}'
 
 
 def is_over(out: Path, identity: dict, parts: Path, img_size: int) -> bool:

@@ -70,7 +70,7 @@ def write_features(out: Path, images: Images, parts: Parts, identity: dict, **ab
     """Make one file of the parts, write what it is of beside it, and remove them.
 
     Returns:
-        What the user is to read of it.
+        What was written, for the user to read.
 
     Raises:
         DataError: no image could be read.
@@ -94,8 +94,7 @@ def write_features(out: Path, images: Images, parts: Parts, identity: dict, **ab
         bytes={file.name: file.stat().st_size for file in files.values()},
         names=not_utf8(images, parts), **about))
     parts.remove()
-    return (f'{skipped(broken)}\nFeatures of {shape[0]} images, {shape[1]} wide, are in '
-            f'{" and ".join(map(str, files.values()))}; what they are of is in {record_of(out)}')
+    return f'{skipped(broken)}\nFeatures of {shape[0]} images, {shape[1]} wide'
 
 
 def not_utf8(images: Images, parts: Parts) -> Dict[str, list]:

@@ -41,7 +41,7 @@ def place_views(cfg: Config, gpu: Optional[bool] = None) -> None:
     """
     wanted = cfg.get('views_by') or 'auto'
     pipeline, preprocessor = parts(cfg)
-    if not any(name(one) == 'MultiView' for one in pipeline):
+    if not has_views(cfg):
         already = name(preprocessor) in ALREADY
         if wanted == ('workers' if already else 'device'):
             raise ConfigError(
@@ -66,6 +66,11 @@ def place_views(cfg: Config, gpu: Optional[bool] = None) -> None:
     preprocessor.update(changed)
     if name(loader.get('collate_fn') or {}) in ('default_collate', ''):
         loader.collate_fn = dict(type='collate_decoded')
+
+
+def has_views(cfg: Config) -> bool:
+    """Whether a run's images get several views, all of them by the workers."""
+    return any(name(one) == 'MultiView' for one in parts(cfg)[0])
 
 
 def parts(cfg: Config) -> Tuple[list, ConfigDict]:

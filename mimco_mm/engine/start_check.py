@@ -20,6 +20,7 @@ from ..models import (
     ViewDataPreprocessor,
 )
 from ..names import printable
+from .placed_views import has_views
 
 WARM_UPS = ('LinearLR', 'ConstantLR')
 COLLATE = 'train_dataloader.collate_fn.type'
@@ -140,8 +141,9 @@ def check_feeding(cfg: Mapping) -> None:
                           for fits, wanted, kind in parts if not fits)
         raise ConfigError(
             f'Images that are decoded by the batch need three parts that fit, and here they need '
-            f'{wrong}. Leave all three as the config has them, or take them from '
-            'configs/pretrain/mimco_swin-t.py.')
+            f'{wrong}. Leave all three as the config has them, or '
+            + ('have the device make the views: `views_by=device`.' if has_views(cfg) else
+               'take them from configs/pretrain/mimco_swin-t.py.'))
     dataset = _type(loader.get('dataset'))
     in_memory = _is(dataset, DATASETS, ImagesInMemory)
     if in_memory != any(_is(preprocessor, MODELS, kind)

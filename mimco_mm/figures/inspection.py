@@ -64,8 +64,8 @@ def _check_teachers(model: nn.Module, content: dict) -> None:
             raise CheckpointError(
                 f"The run's teacher was the file of sha256 {run[:12]}, and "
                 f'`{key}.target_generator.checkpoint`={report.checkpoint} is '
-                f'{report.sha256[:12]}: similarity to it would tell nothing. Set it with '
-                '--cfg-options.')
+                f'{report.sha256[:12]}: similarity to it would tell nothing. Give the '
+                "run's by --teacher, or by this key in --cfg-options.")
 
 
 @torch.no_grad()

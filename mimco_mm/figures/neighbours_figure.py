@@ -44,6 +44,7 @@ def draw_neighbours(request: NeighboursRequest) -> None:
     started = time.time()
     out = picture_file(request.out, has_record=True)
     bank = load_bank(request.data)
+    check_count(len(bank.paths), request)
     queries = [bank.find(text) for text in request.queries]
     embedders = load_all(request, bank)
     broken: Dict[str, str] = {}
@@ -101,6 +102,13 @@ def load_all(request: NeighboursRequest, bank: Bank) -> Dict[str, Embedder]:
     return loaded
 
 
+def check_count(count: int, request: NeighboursRequest) -> None:
+    """Raise ConfigError where there are fewer images than asked for."""
+    if count <= request.k:
+        raise ConfigError(f'{request.k} other images were asked for, but there are {count} in '
+                          f'{request.data}, the query perhaps among them: lower --k')
+
+
 def search(title: str, embedder: Embedder, request: NeighboursRequest, bank: Bank,
            queries: List[str], broken: Dict[str, str]) -> Tuple[np.ndarray, np.ndarray]:
     """Rows of the bank (Q, k) and their similarities, nearest first; a query is not its own.
@@ -119,9 +127,7 @@ def search(title: str, embedder: Embedder, request: NeighboursRequest, bank: Ban
                                        request.num_workers)
     else:
         places, features = torch.arange(len(bank.paths)), bank.features
-    if len(places) <= request.k:
-        raise ConfigError(f'{request.k} other images were asked for, but there are {len(places)} '
-                          f'in {request.data}, the query perhaps among them: lower --k')
+    check_count(len(places), request)  # of those that can be read
     hits, values = [], []
     for similarity, rows in nearest_neighbours(wanted, features, request.k + 1):
         for near, at in zip(similarity, places[rows]):

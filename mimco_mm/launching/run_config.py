@@ -14,14 +14,8 @@ from ..engine.resuming import checkpoint_folders
 from ..errors import ConfigError
 from ..options import EPOCHS_KEYS, apply_all, load_config
 from ..options.config_files import unfit
+from .precision import OWN_SCOPE, check_worth, scope_of, set_precision
 
-OWN_SCOPE = 'mmpretrain'  # of our parts; configs of other libraries name them with it
-# precision -> what replaces type, dtype and loss_scale of the config's optim_wrapper
-OPTIM_WRAPPERS = dict(
-    bf16=dict(type='AutocastOptimWrapper', dtype='bfloat16'),
-    fp16=dict(type='AmpOptimWrapper', dtype='float16', loss_scale='dynamic'),
-    off=dict(type='OptimWrapper'),
-)
 # key -> the option that decides it
 OWN = dict(work_dir='--work-dir', resume='--resume', launcher='--gpus (or --launcher)')
 TEST_TIME = ('tta_model', 'tta_pipeline')  # parts of a config that only tools/test.py --tta reads
@@ -67,6 +61,7 @@ def requested_config(request: Request) -> Config:
     Raises:
         ConfigError: no such file, an option that nothing reads, a value out of place.
     """
+    check_worth(request.amp)
     return complete(load_config(request.config), request)
 
 
@@ -161,29 +156,6 @@ def set_changes(cfg: Config, request: Request) -> None:
             hook.force_change = list(request.force_change)
         if request.shortcuts.get('epochs') is not None:
             hook.expected = list(EPOCHS_KEYS)
-
-
-def scope_of(cfg: Config) -> str:
-    """The library that the config is of: mmpretrain, mmdet, mmseg."""
-    return cfg.get('default_scope') or OWN_SCOPE
-
-
-def set_precision(optim_wrapper: ConfigDict, amp: str, scope: str) -> None:
-    if amp not in OPTIM_WRAPPERS:
-        raise ConfigError(f'--amp expects {", ".join(OPTIM_WRAPPERS)}, got {amp}.')
-    if (scope, amp) == ('mmdet', 'bf16'):
-        raise ConfigError("mmdet's detectors cannot train in bfloat16 (mmcv's RoIAlign has no such "
-                          'kernel): take --amp fp16, or --amp off.')
-    known = {wrapper['type'] for wrapper in OPTIM_WRAPPERS.values()}
-    current = optim_wrapper.get('type', 'OptimWrapper')
-    if current.removeprefix(f'{OWN_SCOPE}.') not in known:
-        raise ConfigError(f'--amp replaces one of {", ".join(sorted(known))}, but the config\'s '
-                          f'optim_wrapper.type is {current}: set its precision there.')
-    for key in ('dtype', 'loss_scale'):
-        optim_wrapper.pop(key, None)
-    optim_wrapper.update(OPTIM_WRAPPERS[amp])
-    if amp == 'bf16' and scope != OWN_SCOPE:
-        optim_wrapper.type = f'{OWN_SCOPE}.{optim_wrapper.type}'
 
 
 def complete_dataloader(loader: ConfigDict, pin_memory: bool, persistent_workers: bool,

@@ -7,6 +7,7 @@ from mmengine import fileio
 from mmengine.config import Config, ConfigDict
 
 from ..datasets import TRAINING, address_of
+from ..errors import MissingPackage
 from .config_files import unfit
 
 TESTING = ('val', 'test')  # a folder that holds these beside train/ holds a part to train on
@@ -54,9 +55,15 @@ def training_part(source: str) -> str:
 
 
 def folders_in(source: str) -> Optional[Set[str]]:
-    """The folders in a folder, or in a pack of images; None if it cannot be read."""
+    """The folders in a folder, or in a pack of images; None if it cannot be read.
+
+    Raises:
+        MissingPackage: what it would be read by.
+    """
     try:
         return set(fileio.list_dir_or_file(source, list_file=False))
+    except MissingPackage:
+        raise
     except (OSError, RuntimeError):
         return None
 

@@ -12,7 +12,7 @@ from mmpretrain.datasets.transforms import MultiView
 from mmpretrain.registry import HOOKS
 from torch import nn
 
-from ..datasets import CodedCrops
+from ..datasets import CodedCrops, collate_coded
 from ..engine.optim import AutocastOptimWrapper, WarmupCosineLR
 from ..engine.resuming import last_rate
 from ..models import branches_of, teachers_of
@@ -76,7 +76,9 @@ def images(runner) -> Iterator[str]:
     inner = getattr(dataset, 'dataset', dataset)
     folder = getattr(inner, 'img_prefix', None) or getattr(inner, 'data_root', None) or ''
     folder = str(folder).rstrip('/') or '/'
-    yield f'data {printable(folder)}: {counted(len(dataset), "image")}'
+    coded = getattr(runner.train_dataloader.collate_fn, 'func', None) is collate_coded
+    by = f', decoded on {get_device()}' if coded else ''
+    yield f'data {printable(folder)}: {counted(len(dataset), "image")}{by}'
     ignored = getattr(dataset, 'ignored', None)
     if ignored is not None:
         yield f'ignored under {printable(folder)}: {ignored}'
@@ -194,7 +196,8 @@ def results(runner, model: nn.Module, work_dir: str) -> str:
     free = shutil.disk_usage(place).free
     start = runner.timestamp
     config = os.path.basename(runner.cfg.filename or f'{start}.py')
-    return (f'results in {work_dir}: config {config}, log {start}/{start}.log, checkpoints of '
+    log = f'log {start}/{start}.log, ' * (work_dir == runner.cfg.work_dir)  # not of a dry run
+    return (f'results in {work_dir}: config {config}, {log}checkpoints of '
             f'about {in_words(checkpoint_size(model))} ({in_words(free)} are free)')
 
 

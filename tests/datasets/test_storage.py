@@ -19,6 +19,7 @@ from mimco_mm.datasets.storage import (
 )
 from mimco_mm.datasets.storage.tar_scan import find_shards
 from mimco_mm.evaluation import labelled_folder
+from mimco_mm.options.data import training_part
 
 from ..tars import write_tar
 from .packs import index, pack, write_folder
@@ -214,3 +215,5 @@ def test_lmdb__without_the_package_says_what_to_install(folder, tmp_path, monkey
     monkeypatch.setitem(sys.modules, 'lmdb', None)
     with pytest.raises(RuntimeError, match='pip install lmdb'):
         LmdbFolderBackend().get(f'lmdb://{tmp_path}/x')
+    with pytest.raises(RuntimeError, match='pip install lmdb'):  # not: there is none
+        training_part(f'lmdb://{tmp_path}')

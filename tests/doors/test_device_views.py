@@ -35,6 +35,9 @@ def test_views__of_a_resumed_run_are_those_of_an_unbroken_one(folder):
     other = run(TRAIN.format('half', 2) + ' --resume --dry-run --cfg-options views_by=workers',
                 folder)
     assert other.code == 1 and 'data_preprocessor.type: was CropViewDataPrep' in other.text
+    assert 'by the device: --cfg-options views_by=device goes on so.' in other.text
+    assert other.text.rstrip().endswith(
+        '--force-change data_preprocessor train_dataloader.dataset train_dataloader.collate_fn')
     half = run(TRAIN.format('half', 2) + ' --resume' + place, folder)
     assert half.code == 0 and re.search(r'Going on from .*epoch_1\.pth', half.text), half.text
     states = [read_checkpoint(folder / name / 'epoch_2.pth')['state_dict']

@@ -21,6 +21,8 @@ NEIGHBOURS = ['figures/neighbours.py', 'teacher.pth', '--data', 'images', '--que
 REFUSED = {  # name: words of the command, and what it says
     'no such choice': (['train.py', '--amp', 'mimco_swin-t'],
                        "argument --amp: invalid choice: 'mimco_swin-t'"),
+    'bf16 without a GPU': (['train.py', MICRO, '--amp', 'bf16'],
+                           '--amp bf16 would change nothing here: .*computes in float32'),
     'fp16 without a GPU': (['train.py', MICRO, '--work-dir', 'run', '--amp', 'fp16'],
                            '.*AmpOptimWrapper .* needs a GPU.* `--amp off`'),
     'a batch of one': (['train.py', 'one.py', '--work-dir', 'run'],
@@ -42,6 +44,8 @@ REFUSED = {  # name: words of the command, and what it says
                    'bank.data_root=images'],
                   '.*bank.data_root=images would change nothing: --data-root names the folder'),
     'one part of two': (['demo.py', '--data-root', 'images'], '.*there is no images/test'),
+    'an address for a folder': (['figures/patterns.py', 'teacher.pth', '--data', 'tar://images'],
+                                "argument --data: expected a path, got the address 'tar://images'"),
     'unknown rows': ([*STUDY, '--data', 'images', '--rows', 'mae'],
                      '--rows expects some of scratch, moby'),
     'no number': ([*STUDY, '--data', 'images', '--set', 'train=0'],

@@ -70,9 +70,12 @@ def test_embed__equals_single_images(made, expected, tmp_path, ending, options):
         np.testing.assert_array_equal(np.load(out), found.features)
 
 
-def test_embed__in_python_is_the_command_s(made, tmp_path):
+def test_embed__in_python_is_the_command_s(made, tmp_path, capsys):
     in_memory = mimco_mm.embed(made / 'swin.pth', made / 'data' / 'val', num_workers=0)
-    call('embed.py', made / 'swin.pth', made / 'data' / 'val', '--out', tmp_path / 'a.csv', *FEW)
+    assert capsys.readouterr().out.endswith('Features of 23 images, 16 wide\n')  # and no files
+    printed = call('embed.py', made / 'swin.pth', made / 'data' / 'val', '--out',
+                   tmp_path / 'a.csv', *FEW)
+    assert f'16 wide, are in {tmp_path}/a.csv; what they are of is in ' in printed
     written = read_features(tmp_path / 'a.csv')
     assert in_memory.files == written.files and in_memory.features.shape == (23, 16)
     np.testing.assert_allclose(in_memory.features, written.features, atol=1e-6)

@@ -100,13 +100,15 @@ def test_summary__says_batch_rate_warmup_teacher_and_frozen(paths, caplog):
 def test_summary__says_where_a_schedule_does_not_end_with_the_run(paths, caplog):
     folders, overrides = paths
     cfg = tiny.config('mimco_swin-t', **folders, epochs=1, **overrides,
-                      **{'param_scheduler': [dict(type='LinearLR', by_epoch=True, end=3)]})
+                      **{'param_scheduler': [dict(type='LinearLR', by_epoch=True, end=3)],
+                         'train_dataloader.collate_fn.type': 'collate_coded'})
     runner = RUNNERS.build(cfg)
     with caplog.at_level(logging.INFO, runner.logger.name):
         runner.logger.addHandler(caplog.handler)
         runner.train()
     assert ('schedule to epoch 3, while the run ends with epoch 1: --epochs sets both'
             in caplog.text)
+    assert 'images/train: 8 images, decoded on cpu\n' in caplog.text
     # one learning rate is logged, and none of what the libraries say of each parameter
     assert ' lr: ' in caplog.text and 'base_lr' not in caplog.text
     assert 'torch.Size' not in caplog.text and 'Hooks will be executed' not in caplog.text

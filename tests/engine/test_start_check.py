@@ -48,6 +48,7 @@ def test_configs_of_ours__fit(name):
     (STUDY, {COLLATE: 'pseudo_collate'}, [f'`{COLLATE}` is pseudo_collate', 'default_collate']),
     (STUDY, {'data_preprocessor.type': 'MimCoDataPreprocessor'},
      ['is ImagesInMemory and `data_preprocessor.type` MimCoDataPreprocessor. Set them to']),
+    (TEACHER, {COLLATE: 'collate_coded'}, ['have the device make the views: `views_by=device`']),
     (TEACHER, {'train_dataloader.dataset.type': 'ImagesInMemory'},
      ['is ImagesInMemory and `data_preprocessor.type` MimCoDataPreprocessor. Set']),
     ('pretrain/baselines/simmim_swin-t.py', {'data_preprocessor.send_samples': False},

@@ -49,13 +49,17 @@ def table(moves: list) -> str:
     """What went where; tensors that differ in their indices only share a line."""
     rows = Counter()
     for move in moves:
-        sources = ' + '.join(re.sub(r'\b\d+\b', '*', source) for source in move.sources)
-        rows[sources, re.sub(r'\b\d+\b', '*', move.target), move.how] += 1
+        rows[' + '.join(map(starred, move.sources)), starred(move.target), move.how] += 1
     lines = [('in the file', 'in the export', '', 'tensors'),
              *((*names, str(count)) for names, count in rows.items())]
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     return '\n'.join('  '.join([*(cell.ljust(width) for cell, width in zip(line, widths)),
                                 line[3]]) for line in lines)
+
+
+def starred(name: str) -> str:
+    """A tensor's name, whatever its indices."""
+    return re.sub(r'\b\d+\b', '*', name)
 
 
 def export(args: argparse.Namespace) -> None:
@@ -67,7 +71,9 @@ def export(args: argparse.Namespace) -> None:
     print(f'{args.checkpoint} (sha256 {prepared.sha256[:12]}): {prepared.source.release}, '
           f'{prepared.source.naming.name}\n{architecture}\n\n{table(prepared.moves)}')
     if prepared.left_out:
-        print(f'left out: {", ".join(prepared.left_out)}')
+        counts = Counter(map(starred, prepared.left_out))
+        print('left out:', ', '.join(name + f' ({count})' * (count > 1)
+                                     for name, count in counts.items()))
     card, unknown = card_of(args, target, prepared) if target.is_folder(args.out) else (None, '')
     if not args.dry_run:
         target.save(args.out, prepared.state, architecture, card)

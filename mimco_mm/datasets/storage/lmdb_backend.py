@@ -4,7 +4,7 @@ from typing import Any, Iterator
 
 from mmengine.fileio import register_backend
 
-from ...errors import DataError
+from ...errors import DataError, MissingPackage
 from ...names import printable
 from ..transforms.opening import check_bytes
 from .packed_backend import PackedBackend
@@ -16,7 +16,7 @@ def import_lmdb() -> Any:
     try:
         import lmdb
     except ImportError as error:
-        raise DataError('lmdb:// needs the package lmdb: pip install lmdb') from error
+        raise MissingPackage('lmdb:// needs the package lmdb: pip install lmdb') from error
     return lmdb
 
 

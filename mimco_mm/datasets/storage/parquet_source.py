@@ -5,7 +5,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Set
 
-from ...errors import DataError
+from ...errors import DataError, MissingPackage
 from ...names import printable
 from ..image_files import SUFFIXES
 from ..listing import Ignored
@@ -32,7 +32,8 @@ def import_parquet() -> Any:
     try:
         import pyarrow.parquet
     except ImportError as error:
-        raise DataError('Parquet files need the package pyarrow: pip install pyarrow') from error
+        raise MissingPackage(
+            'Parquet files need the package pyarrow: pip install pyarrow') from error
     return pyarrow.parquet
 
 

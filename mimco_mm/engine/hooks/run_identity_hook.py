@@ -11,8 +11,10 @@ from ..resuming import (
     changed_settings,
     covers,
     differences,
+    few_keys,
     identity_of,
     misfits,
+    other_views,
     reschedule,
     shortened,
 )
@@ -79,9 +81,9 @@ class RunIdentityHook(Hook):
                 'The checkpoint is of another network than this run has:', *told, *unfit,
                 f'No run can go on with other shapes: set them back, {ELSE}.']))
         if unmeant:
-            keys = ' '.join(shortened([one.key for one in unmeant], SHOWN))
+            keys = ' '.join(few_keys(unmeant, SHOWN))
             raise ConfigError('\n  '.join([
-                'The checkpoint is of a run with other settings:', *told,
+                'The checkpoint is of a run with other settings:', *told, *other_views(unmeant),
                 f'Set them back, {ELSE}. To go on with what is meant to change: --resume '
                 f'--force-change {keys}']))
 

@@ -8,7 +8,7 @@ from .finding import (
     run_to_resume,
     what_is_safe,
 )
-from .identity import Difference, covers, differences, identity_of
+from .identity import Difference, covers, differences, few_keys, identity_of, other_views
 from .matching import misfits, shortened
 from .rank_state import rank_states, restore
 from .rescheduling import changed_settings, last_rate, reschedule
@@ -16,6 +16,7 @@ from .resumable_loop import ResumableEpochLoop
 
 __all__ = [
     'Difference', 'ResumableEpochLoop', 'beyond_end', 'changed_settings', 'checkpoint_folders',
-    'covers', 'differences', 'finished', 'further_on', 'identity_of', 'last_rate', 'misfits',
-    'rank_states', 'reschedule', 'restore', 'run_to_resume', 'shortened', 'what_is_safe'
+    'covers', 'differences', 'few_keys', 'finished', 'further_on', 'identity_of', 'last_rate',
+    'misfits', 'other_views', 'rank_states', 'reschedule', 'restore', 'run_to_resume',
+    'shortened', 'what_is_safe'
 ]

@@ -104,6 +104,22 @@ def differences(saved: dict, here: dict) -> List[Difference]:
     return found
 
 
+def few_keys(found: List[Difference], most: int) -> List[str]:
+    """The keys of what differs; the parts of the config that they lie in, where they are more."""
+    if len(found) <= most:
+        return [one.key for one in found]
+    return list(dict.fromkeys(covers(one.key, PARTS) or one.key for one in found))
+
+
+def other_views(found: List[Difference]) -> List[str]:
+    """A line on who made the views of the part before, where that is what differs."""
+    crops = [one for one in found if 'CodedCrops' in (one.was, one.now)]
+    if not crops:
+        return []
+    before = 'device' if crops[0].was == 'CodedCrops' else 'workers'
+    return [f'Its views were made by the {before}: --cfg-options views_by={before} goes on so.']
+
+
 def covers(key: str, wanted: Iterable[str]) -> Optional[str]:
     """Which of some keys is ``key``, or a part of the config around it."""
     return next((one for one in wanted if f'{key}.'.startswith(f'{one}.')), None)
