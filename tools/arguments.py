@@ -61,10 +61,10 @@ def add_checkpoints(parser: ArgumentParser, part: str) -> None:
 
 
 def add_backbones(parser: ArgumentParser, part: str, images: str) -> None:
-    """Checkpoints side by side, and the folder of images that they see."""
+    """Checkpoints side by side, and the images that they see."""
     add_checkpoints(parser, part)
-    parser.add_argument('--data', type=Path, default=Path('data/imagenet/val'), metavar='FOLDER',
-                        help=f'{images} (default: %(default)s)')
+    parser.add_argument('--data', default='data/imagenet/val', metavar='SOURCE',
+                        help=f'{images}: folder, tar, tar:// or lmdb:// (default: %(default)s)')
 
 
 def add_extraction(parser: ArgumentParser) -> None:

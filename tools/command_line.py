@@ -33,7 +33,8 @@ class Parser(argparse.ArgumentParser):
             activate = ROOT / '.venv/bin/activate'
             self.exit(1, f'error: torch is not in the environment of {sys.executable}: ' + (
                 f'source {activate}' if activate.is_file() else
-                'tools/setup_env.sh makes one, and README.md says how else') + '\n')
+                'pip install -r requirements/maintained.txt into it, or tools/setup_env.sh makes '
+                'one, in a checkout of the project') + '\n')
         return found
 
     def error(self, message: str) -> NoReturn:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
+from ..names import counted
 from .errors import CheckpointError
 from .reading import read_checkpoint
 
@@ -28,7 +29,8 @@ class Resumable(NamedTuple):
     skipped: Tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f'{self.file} (epoch {self.epoch}, iteration {self.iter})'
+        return (f'{self.file} ({counted(self.epoch, "epoch")} done, '
+                f'{counted(self.iter, "iteration")})')
 
 
 def find_resumable(source: Union[str, Path], *others: Union[str, Path]) -> Optional[Resumable]:

@@ -1,6 +1,5 @@
 from .batched_views import Streams, image_seeds, split_views
 from .class_names import LabelError, check_same_classes
-from .class_sample import sample_classes
 from .collation import collate_coded, collate_decoded
 from .ground_truth import GroundTruth, GroundTruthError, load_ground_truth
 from .image_files import SUFFIXES, ImageFiles, centre_crop, image_loader, is_hidden
@@ -19,5 +18,5 @@ __all__ = ['DEVKIT', 'SOLUTION', 'SUFFIXES', 'TRAINING', 'GroundTruth', 'GroundT
            'LmdbFolderBackend', 'ResilientDataset', 'RevisitedImages', 'Streams', 'TarBackend',
            'address_of', 'centre_crop', 'check_same_classes', 'collate_coded', 'collate_decoded',
            'count_images', 'find_classes', 'find_images', 'image_loader', 'image_seeds',
-           'is_hidden', 'list_images', 'load_ground_truth', 'load_revisited', 'sample_classes',
+           'is_hidden', 'list_images', 'load_ground_truth', 'load_revisited',
            'split_views', 'validation_classes']

@@ -7,9 +7,10 @@ from mmpretrain.datasets import CustomDataset
 from mmpretrain.registry import DATASETS
 
 from ..names import printable
+from .ignored import Ignored
 from .image_files import SUFFIXES
 from .imagenet_validation import validation_classes
-from .listing import Ignored, list_images, no_images
+from .listing import list_images, no_images
 
 SHOWN = 5  # class folders that a warning names
 

@@ -1,7 +1,6 @@
 """The one listing of images: training, judging, packing and the tools find the same files."""
 
 import os
-from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Union
@@ -9,46 +8,8 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Uni
 from mmengine.fileio import LocalBackend, get_file_backend
 
 from ..errors import MissingFile
+from .ignored import CLOSED, HIDDEN, LINK, LOOP, OUTSIDE, SPECIAL, Ignored
 from .image_files import SUFFIXES, is_hidden, leads_out
-
-HIDDEN, LINK, LOOP = 'hidden', 'dangling links', 'links to a folder around them'
-SPECIAL, CLOSED = 'neither files nor folders', 'unreadable folders'
-OUTSIDE = 'names that lead out of the folder'  # in packs, which anybody may have made
-REPLACED = 'replaced by a later one of the same name'  # in archives, which may have both
-SHOWN = 5  # endings that are named
-
-
-class Ignored:
-    """What a listing leaves out, for the user to read (``str``).
-
-    Attributes:
-        endings: files of other endings: ending -> count.
-        others: all else: what (``HIDDEN``, ``LINK``, ...) -> count. A hidden or unreadable folder
-            is one, whatever lies in it.
-    """
-
-    def __init__(self) -> None:
-        self.endings: Counter = Counter()
-        self.others: Counter = Counter()
-
-    def add_file(self, name: str) -> None:
-        """Count a file of another ending."""
-        ending = os.path.splitext(name)[1][1:].lower()
-        # what is no word, such as bytes that are no UTF-8, must not get into a log
-        self.endings[f'.{ending}' if ending.isalnum() else 'none'] += 1
-
-    def __bool__(self) -> bool:
-        return bool(self.endings or self.others)
-
-    def __str__(self) -> str:
-        parts = [f'{what}: {count}' for what, count in sorted(self.others.items())]
-        if self.endings:
-            common = sorted(self.endings.items(), key=lambda item: (-item[1], item[0]))
-            named = [f'{ending} {count}' for ending, count in common[:SHOWN]]
-            more = [f'{len(self.endings) - SHOWN} more'] * (len(self.endings) > SHOWN)
-            parts.insert(0, f'files of other endings: {sum(self.endings.values())} '
-                            f'({", ".join(named + more)})')
-        return ', '.join(parts) or 'nothing'
 
 
 class Listing(NamedTuple):
@@ -91,7 +52,8 @@ def list_images(folder: Union[str, Path], suffixes: Sequence[str] = SUFFIXES) ->
         _select(backend.list_dir_or_file(str(folder), list_dir=False, recursive=True), suffixes,
                 listing)
     if not listing.names:
-        raise no_images(folder, f'ignored: {listing.ignored}', suffixes)
+        raise no_images(folder, f'ignored: {listing.ignored}{listing.ignored.packs(folder)}',
+                        suffixes)
     listing.names.sort()
     listing.folders.sort()
     return listing

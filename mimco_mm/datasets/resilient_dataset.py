@@ -10,7 +10,7 @@ from torch.utils.data import get_worker_info
 
 from ..errors import DataError
 from ..names import printable
-from .listing import Ignored
+from .ignored import Ignored
 from .transforms import BrokenImageError
 
 

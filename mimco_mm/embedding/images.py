@@ -5,7 +5,7 @@ import os
 from typing import Iterable, List, NamedTuple, Optional
 
 from ..datasets import address_of, find_classes, list_images
-from ..datasets.listing import Ignored
+from ..datasets.ignored import Ignored
 
 
 class Images(NamedTuple):

@@ -15,8 +15,8 @@ from ..errors import ConfigError
 from ..evaluation import heads_by_title, nearest_neighbours, titled
 from ..names import printable
 from ..records import differences, skipped, write_record
+from .bank import Bank, load_bank
 from .neighbours import plot_neighbours
-from .neighbours_bank import Bank, load_bank
 from .pictures import picture_file
 
 

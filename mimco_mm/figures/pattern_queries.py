@@ -1,14 +1,13 @@
 """Which patches are looked for in Figure 4: given ones, or random ones that are not dark."""
 
-import os
 import re
-from pathlib import Path
-from typing import List, NamedTuple, Sequence
+from typing import List, NamedTuple
 
 import numpy as np
 
 from ..datasets import ImageFiles
 from ..errors import ConfigError
+from .bank import Bank
 
 DARK = 40  # of 255; patches whose HSV value is no more than this on average show nothing (iBOT)
 
@@ -36,8 +35,8 @@ class Query(NamedTuple):
         return self.y // stride * (img_size // stride) + self.x // stride
 
 
-def parse_query(text: str, folder: Path, paths: Sequence[str], img_size: int) -> Query:
-    """A query from ``IMAGE:X,Y``; IMAGE is a path in ``folder``, or any other.
+def parse_query(text: str, bank: Bank, img_size: int) -> Query:
+    """A query from ``IMAGE:X,Y``; IMAGE is a path in the bank, or of any other file.
 
     Raises:
         ValueError: of another form, no such image, or a pixel outside the crop.
@@ -49,12 +48,8 @@ def parse_query(text: str, folder: Path, paths: Sequence[str], img_size: int) ->
     if max(x, y) >= img_size:
         raise ConfigError(f'the query {text!r} is outside the crop, whose X and Y go from 0 to '
                           f'{img_size - 1}')
-    path = next((path for path in (folder / found[1], Path(found[1])) if path.is_file()), None)
-    if path is None:
-        raise ConfigError(f'the query {text!r} has no image: there is neither {folder / found[1]} '
-                          f'nor {Path(found[1]).absolute()}')
-    rows = {os.path.abspath(known): row for row, known in enumerate(paths)}
-    return Query(str(path), rows.get(os.path.abspath(path), -1), x, y)
+    path = bank.find(found[1])
+    return Query(path, bank.rows.get(path, -1), x, y)
 
 
 def draw_queries(images: ImageFiles, count: int, side: int, seed: int) -> List[Query]:

@@ -1,4 +1,4 @@
-"""Figure 4 from checkpoints and a folder of images: its picture, and what was found in JSON."""
+"""Figure 4 from checkpoints and images: its picture, and what was found in JSON."""
 
 import dataclasses
 import time
@@ -8,11 +8,12 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 import torch
 from matplotlib.figure import Figure
 
-from ..datasets import ImageFiles, find_images, image_loader
+from ..datasets import ImageFiles, image_loader
 from ..errors import ConfigError
 from ..evaluation import feature_maps, load_titled_backbones
 from ..names import printable
 from ..records import skipped, write_record
+from .bank import list_bank
 from .nearest_patches import NearestPatches, features_at
 from .pattern_queries import Query, draw_queries, parse_query
 from .patterns import Box, context_tile, mosaic, patch_box, plot_patterns
@@ -23,7 +24,7 @@ class PatternsRequest(NamedTuple):
     """The options of tools/figures/patterns.py, by their names there."""
 
     checkpoints: List[str]
-    data: Path
+    data: str
     queries: Optional[List[str]]
     num_queries: int
     seed: int
@@ -44,9 +45,10 @@ def draw_patterns(request: PatternsRequest) -> None:
     """
     started = time.time()
     out = picture_file(request.out, has_record=True)
-    paths = find_images(request.data)
+    bank = list_bank(request.data)
+    paths = bank.paths
     images = ImageFiles(paths, request.img_size)
-    queries = [parse_query(text, request.data, paths, request.img_size)
+    queries = [parse_query(text, bank, request.img_size)
                for text in request.queries or []]
     if len(paths) <= request.neighbours:
         raise ConfigError(f'{request.neighbours} other images were asked for, but there are '

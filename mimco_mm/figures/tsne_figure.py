@@ -1,4 +1,4 @@
-"""Figure 3 from checkpoints and a folder of classes: its picture, and what it shows in JSON."""
+"""Figure 3 from checkpoints and images of known classes: its picture, and what it shows in JSON."""
 
 import dataclasses
 import time
@@ -7,9 +7,10 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from ..datasets import sample_classes
+from ..embedding import list_source
 from ..evaluation import load_titled_backbones, titled_features
 from ..records import skipped, write_record
+from .class_sample import sample_classes
 from .pictures import picture_file
 from .tsne import Embedding, check_counts, embed, fit_to_counts, plot_tsne, read_class_names
 
@@ -18,7 +19,7 @@ class TsneRequest(NamedTuple):
     """The options of tools/figures/tsne.py, by their names there."""
 
     checkpoints: List[str]
-    data: Path
+    data: str
     classes: Optional[List[str]]
     num_classes: int
     images_per_class: int
@@ -42,7 +43,7 @@ def draw_tsne(request: TsneRequest) -> None:
     started = time.time()
     out = picture_file(request.out, has_record=True)
     names = read_class_names(request.names) if request.names else {}
-    images = sample_classes(request.data, request.classes, request.num_classes,
+    images = sample_classes(list_source(request.data), request.classes, request.num_classes,
                             request.images_per_class, request.seed)
     request = fit(request, [len(paths) for paths in images.values()])
     backbones = load_titled_backbones(request.checkpoints, request.heads, request.img_size)

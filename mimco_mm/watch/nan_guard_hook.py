@@ -126,7 +126,7 @@ class NaNGuardHook(Hook):
         mends = ['`--amp bf16`, or `--amp off` for float32: float16 overflows at 65504.'
                  if isinstance(wrapper, AmpOptimWrapper) else
                  '`--amp off`: float32 instead of bfloat16, if the run is on an accelerator.',
-                 f'A lower learning rate (`optim_wrapper.optimizer.lr`, scaled to '
+                 f'A lower learning rate (`--lr`; its peak was '
                  f'{group.get("initial_lr", group["lr"]):.3g}) or a longer warm-up '
                  '(`param_scheduler.0.warmup`).',
                  f'`optim_wrapper.clip_grad.max_norm=1.0` (it is {clip.get("max_norm")}).',

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mimco_mm.datasets.listing import Ignored
+from mimco_mm.datasets.ignored import Ignored
 from mimco_mm.datasets.storage.tar_index import write_index
 from mimco_mm.datasets.storage.tar_scan import scan_shards
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mimco_mm.datasets.listing import Ignored
+from mimco_mm.datasets.ignored import Ignored
 from mimco_mm.datasets.storage import packing
 from mimco_mm.datasets.storage.sources import FolderSource
 from mimco_mm.datasets.storage.tar_index import write_index

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mimco_mm.datasets import LabelError, find_images, image_loader, sample_classes
+from mimco_mm.datasets import find_images, image_loader
 
 
 def save(path, size=(50, 40), value=None):
@@ -62,43 +62,3 @@ def test_image_loader__broken_images_are_left_out_and_named(tmp_path, num_worker
     assert [batch.pixels[:, 0, 0, 0].tolist() for batch in batches] == [[0, 2], []]
     assert [list(batch.broken) for batch in batches] == [[paths[1]], [paths[3], paths[4]]]
     assert "begins with b'no image'" in batches[0].broken[paths[1]]
-
-
-@pytest.fixture
-def classes(tmp_path):
-    for name in 'abcdefgh':
-        for number in range(9):
-            (tmp_path / name).mkdir(exist_ok=True)
-            (tmp_path / name / f'{number}.jpg').touch()
-    return tmp_path
-
-
-def test_sample_classes__random_ones_by_the_seed_alone(classes):
-    found = sample_classes(classes, count=3, per_class=4, seed=1)
-    assert found == sample_classes(classes, count=3, per_class=4, seed=1)
-    assert len(found) == 3 and list(found) == sorted(found)
-    assert len({tuple(sample_classes(classes, count=3, seed=seed)) for seed in range(9)}) > 3
-    for name, paths in found.items():
-        assert len(set(paths)) == 4 and paths == sorted(paths)
-        assert all(path.startswith(f'{classes}/{name}/') for path in paths)
-    assert any(path[-5] > '3' for paths in found.values() for path in paths)  # not the first four
-
-
-def test_sample_classes__named_ones_keep_their_order_and_images(classes):
-    found = sample_classes(classes, ['h', 'b'], per_class=4, seed=1)
-    assert list(found) == ['h', 'b']
-    assert found['b'] == sample_classes(classes, ['b'], per_class=4, seed=1)['b']
-    assert len(sample_classes(classes, ['a'], per_class=50)['a']) == 9
-
-
-@pytest.mark.parametrize('folder, arguments, reason', [
-    ('', dict(count=9), r'9 classes were asked for, but .* has 8 folders: a, b, c, d, e \.\.\.'),
-    ('', dict(names=['a', 'z']), 'has no class z; it has 8'),
-    ('nothing', dict(), 'There is no folder'),
-    ('', dict(names=['empty']), 'There are no images'),
-])
-def test_sample_classes__refusals(classes, folder, arguments, reason):
-    if arguments.get('names') == ['empty']:
-        (classes / 'empty').mkdir()
-    with pytest.raises(LabelError, match=reason):
-        sample_classes(classes / folder, **arguments)

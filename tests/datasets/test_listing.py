@@ -19,14 +19,15 @@ from mimco_mm.datasets import (
     find_images,
     is_hidden,
     list_images,
-    sample_classes,
 )
-from mimco_mm.datasets.listing import CLOSED, HIDDEN, LINK, LOOP, SPECIAL, Ignored
+from mimco_mm.datasets.ignored import CLOSED, HIDDEN, LINK, LOOP, SPECIAL, Ignored
 from mimco_mm.datasets.storage import packing
 from mimco_mm.datasets.storage.sources import FolderSource
 from mimco_mm.datasets.storage.tar_index import write_index
 from mimco_mm.datasets.storage.tar_scan import Part, scan_shards
+from mimco_mm.embedding import list_source
 from mimco_mm.evaluation import labelled_folder
+from mimco_mm.figures.class_sample import sample_classes
 from mimco_mm.study import write_subset
 
 COMMON = ['avif', 'bmp', 'gif', 'jfif', 'jp2', 'jpeg', 'jpg', 'pgm', 'png', 'ppm', 'tif', 'tiff',
@@ -80,7 +81,8 @@ def test_images__are_the_same_everywhere(folder, tmp_path):
         'knn': [os.path.relpath(path, folder)
                 for path in paths(labelled_folder(str(folder.parent), 'train', 16).dataset)],
         'tsne': [os.path.relpath(path, folder)
-                 for images in sample_classes(folder, count=2).values() for path in images],
+                 for images in sample_classes(list_source(str(folder)), count=2).values()
+                 for path in images],
     }
     (folder.parent / 'test').symlink_to('train')
     write_subset(folder.parent, tmp_path / 'part', 99, 99)
@@ -134,6 +136,13 @@ def test_ignored__is_counted_and_reaches_the_summary(folder):
     labelled = build(data_root=str(folder))
     assert paths(labelled) == [f'{folder}/{name}' for name in WANTED]
     assert labelled.ignored.others['images beside the class folders'] == 1
+
+
+def test_folder_of_packs__is_told_how_they_are_read(tmp_path):
+    for name in ('0.tar', 'data.mdb'):
+        (tmp_path / name).touch()
+    with pytest.raises(FileNotFoundError, match=f'read by tar://{tmp_path} and lmdb://{tmp_path}$'):
+        find_images(tmp_path)
 
 
 def test_ignored__endings_that_are_no_words_stay_out_of_the_log():

@@ -8,7 +8,7 @@ import tarfile
 import pytest
 from mmengine import fileio
 
-from mimco_mm.datasets.listing import HIDDEN, LINK, SPECIAL, Ignored
+from mimco_mm.datasets.ignored import HIDDEN, LINK, SPECIAL, Ignored
 from mimco_mm.datasets.storage import ShardError, TarBackend
 from mimco_mm.datasets.storage.tar_index import write_index
 from mimco_mm.datasets.storage.tar_scan import TO_FOLDER, find_shards, scan_shards

@@ -63,7 +63,7 @@ def test_killed_between_write_and_rename__goes_on_as_if_it_had_not_been(folder):
     text = run('python tools/train.py large.py --resume', folder)
     assert text.code == 0, text.text
     assert f'Removed {partial}, which a killed process had begun to write.' in text.text
-    assert f'Going on from {work_dir}/epoch_2.pth (epoch 2, iteration 4).' in text.text
+    assert f'Going on from {work_dir}/epoch_2.pth (2 epochs done, 4 iterations).' in text.text
     assert {path.name for path in work_dir.glob('*.p*')} == {
         'large.py', 'epoch_4.pth', 'backbone_epoch_4.pth'}
     tiny.train(config(folder, 'unbroken', QUEUE))
@@ -101,7 +101,7 @@ def test_resume__of_a_damaged_copy_with_more_epochs(folder, finished):
     assert (dry.code, ended.code) == (0, 0), ended.text
     for text in (dry.text, ended.text):
         assert 'Skipped epoch_4.pth: copy/epoch_4.pth (100000 bytes' in text
-    assert 'Going on from copy/epoch_3.pth (epoch 3, iteration 6).' in ended.text
+    assert 'Going on from copy/epoch_3.pth (3 epochs done, 6 iterations).' in ended.text
     assert 'Changed on resume: param_scheduler.0.end: was 4, now 5' in ended.text
     assert 'the learning rate of the next step is ' in ended.text and 'by the old' in ended.text
     assert find_resumable(copy)[:3] == (copy / 'epoch_5.pth', 5, 10)
@@ -136,7 +136,7 @@ def test_full_disk__leaves_the_last_checkpoint_and_says_how_to_go_on(folder, fin
                 '--epochs 5', folder)
     assert ended.code == 1 and 'Traceback' not in ended.text
     assert ended.last.startswith('error: ') and 'epoch_5.pth cannot be written (' in ended.last
-    assert ended.last.endswith('Then --resume goes on from small/epoch_4.pth (epoch 4, iteration '
-                               '8): that file is whole.')
+    assert ended.last.endswith('Then --resume goes on from small/epoch_4.pth (4 epochs done, 8 '
+                               'iterations): that file is whole.')
     assert {path.name for path in work_dir.glob('*.p*')} == {
         'run.py', 'epoch_4.pth', 'backbone_epoch_4.pth'}  # max_keep_ckpts is 1

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from mimco_mm.datasets import ImageFiles, find_images
+from mimco_mm.figures.bank import list_bank
 from mimco_mm.figures.nearest_patches import NearestPatches, features_at
 from mimco_mm.figures.pattern_queries import draw_queries, parse_query
 from mimco_mm.figures.patterns import Box, context_tile, mosaic, patch_box, plot_patterns
@@ -193,21 +194,21 @@ def test_draw_queries__never_dark_and_by_the_seed_alone(folder):
 
 
 def test_parse_query__row_and_patch(folder, monkeypatch):
-    paths = find_images(folder)
-    query = parse_query('b/3.png:40,17', folder, paths, 64)
-    assert paths[query.row] == query.path == str(folder / 'b' / '3.png')
+    bank = list_bank(str(folder))
+    query = parse_query('b/3.png:40,17', bank, 64)
+    assert bank.paths[query.row] == query.path == str(folder / 'b' / '3.png')
     assert query.patch(16, 64) == 4 + 2 and query.patch(32, 64) == 1
     assert str(query).endswith('3.png:40,17')
     monkeypatch.chdir(folder)
-    assert parse_query('b/3.png:0,63', folder, paths, 64).row == query.row
+    assert parse_query('b/3.png:0,63', bank, 64).row == query.row
     (folder.parent / 'other.png').write_bytes((folder / '0.png').read_bytes())
-    assert parse_query(f'{folder.parent}/other.png:0,0', folder, paths, 64).row == -1
+    assert parse_query(f'{folder.parent}/other.png:0,0', bank, 64).row == -1
 
 
 @pytest.mark.parametrize('text, reason', [
     ('0.png', 'a query is IMAGE:X,Y'), ('0.png:3', 'a query is IMAGE:X,Y'),
     ('0.png:-1,3', 'a query is IMAGE:X,Y'), ('0.png:3,64', 'outside the crop.* from 0 to 63'),
-    ('7.jpg:3,3', 'has no image: there is neither .*7.jpg')])
+    ('7.jpg:3,3', '7.jpg is no image: there is none of this name in')])
 def test_parse_query__wrong(folder, text, reason):
     with pytest.raises(ValueError, match=reason):
-        parse_query(text, folder, find_images(folder), 64)
+        parse_query(text, list_bank(str(folder)), 64)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from mimco_mm.figures.tsne import embed
+from tests.datasets import layouts
 from tests.transfers import classifiers as small
 
 from . import feature_tools
@@ -95,14 +96,29 @@ def test_tsne__svg_and_given_classes_and_size(made):
     assert {model['img_size'] for model in written['models'].values()} == {64}
 
 
+def test_tsne__of_the_validation_images_as_they_come(made, tmp_path):
+    _, arguments = made
+    kaggle = layouts.write_kaggle(tmp_path / 'kaggle') / 'val'
+    tar = layouts.write_ilsvrc(tmp_path / 'ilsvrc') / 'ILSVRC2012_img_val.tar'
+    call('convert/index_shards.py', tar)
+    written = []
+    for source in (kaggle, f'tar://{tar}'):
+        call(TOOL, *arguments, '--data', str(source), '--perplexity', '2')
+        written.append(json.loads((tmp_path / 'new' / 'figure.json').read_text()))
+    assert tuple(written[0]['classes']) == layouts.CLASSES
+    assert [len(one['images']) for one in written[0]['classes'].values()] == [
+        len(one['images']) for one in written[1]['classes'].values()]
+    assert written[0]['models']['A Swin']['points'] == written[1]['models']['A Swin']['points']
+
+
 @pytest.mark.parametrize('options, message', [
-    (['--classes', 'n01', 'zebra'], 'has no class zebra; it has 3: n01, n02, n03'),
-    (['--num-classes', '10'], '10 classes were asked for, but .* has 3 folders'),
+    (['--classes', 'n01', 'zebra'], 'has no image of class zebra; it has 3: n01, n02, n03'),
+    (['--num-classes', '10'], '10 classes were asked for, but .* has 3: n01, n02, n03'),
     (['--perplexity', '24'], '24 images are too few for a perplexity of 24'),
     (['--k', '24', '--perplexity', '5'], '24 images are too few for 24 neighbours'),
     (['--classes', 'n01'], '8 images of 1 classes'),
     (['--out', 'a.jpeg'], r'one of .png, .svg, .pdf'),
-    (['--data', 'nowhere'], 'There is no folder nowhere'),
+    (['--data', 'nowhere'], 'There are no images .* under .*nowhere'),
     (['--names', 'nothing.txt'], 'nothing.txt'),
     (['--heads', 'ViT=3'], '--heads expects TITLE=N'),
     (['--img-size', '36'], 'A Swin: Images of 36 px do not divide into tokens of 8 px'),

@@ -77,8 +77,9 @@ def export(args: argparse.Namespace) -> None:
     card, unknown = card_of(args, target, prepared) if target.is_folder(args.out) else (None, '')
     if not args.dry_run:
         target.save(args.out, prepared.state, architecture, card)
-    written = 'Nothing written (--dry-run)' if args.dry_run else f'Written to {args.out}'
-    print('', *filter(None, [target.caution(architecture), unknown]), f'{written}. To load it:',
+    written = ('Nothing written (--dry-run). It would be loaded by:' if args.dry_run else
+               f'Written to {args.out}. To load it:')
+    print('', *filter(None, [target.caution(architecture), unknown]), written,
           f'  {target.usage(args.out, architecture)}', sep='\n')
 
 

@@ -22,7 +22,7 @@ def main() -> None:
                                                   'tar, e.g. ILSVRC2012_img_train.tar')
     pack = parser.parse_args().shards
     from mimco_mm.datasets import address_of
-    from mimco_mm.datasets.listing import Ignored
+    from mimco_mm.datasets.ignored import Ignored
     from mimco_mm.datasets.storage.tar_index import write_index
     from mimco_mm.datasets.storage.tar_scan import find_shards, scan_shards
     from mimco_mm.errors import UserError

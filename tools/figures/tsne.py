@@ -16,9 +16,10 @@ from command_line import Parser, request_of, run_tool
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=__doc__)
-    add_backbones(parser, 'panel', 'folder of CLASS folders with images')
+    add_backbones(parser, 'panel', "images in CLASS folders, or ImageNet's val")
     parser.add_argument('--classes', nargs='+', metavar='CLASS',
-                        help='their folders (default: random ones)')
+                        help='their names, as those of the folders (default: random '
+                             'ones)')
     parser.add_argument('--num-classes', type=int, default=10, metavar='N',
                         help='how many random ones (default: %(default)s, as in the paper)')
     parser.add_argument('--images-per-class', type=int, default=50, metavar='N',

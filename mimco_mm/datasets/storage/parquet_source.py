@@ -7,8 +7,8 @@ from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Set
 
 from ...errors import DataError, MissingPackage
 from ...names import printable
+from ..ignored import Ignored
 from ..image_files import SUFFIXES
-from ..listing import Ignored
 from ..splits import split_folders
 from ..transforms.opening import BrokenImageError, open_image
 from .parquet_columns import bytes_chunk, clean, find_columns

@@ -11,8 +11,9 @@ from typing import Iterator, List, Optional, Protocol, Sequence
 
 from ...errors import DataError
 from ...names import printable
+from ..ignored import HIDDEN, OUTSIDE, REPLACED, Ignored
 from ..image_files import SUFFIXES, is_hidden, leads_out
-from ..listing import HIDDEN, OUTSIDE, REPLACED, Ignored, count_images, list_images, no_images
+from ..listing import count_images, list_images, no_images
 from ..transforms.opening import MAX_BYTES
 from .tar_scan import find_shards
 

@@ -9,8 +9,8 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from ...errors import UserError
 from ...names import printable
+from ..ignored import HIDDEN, LINK, OUTSIDE, SPECIAL, Ignored
 from ..image_files import SUFFIXES, is_hidden, leads_out
-from ..listing import HIDDEN, LINK, OUTSIDE, SPECIAL, Ignored
 from ..splits import split_folders
 
 TO_FOLDER = 'links to folders'  # in a tar; in a folder they are followed

@@ -1,4 +1,4 @@
-"""The images that neighbours are looked for among: of a folder, a pack, or a file of features."""
+"""The images that similar ones are looked for among: of a folder, a pack, a file of features."""
 
 import os
 from pathlib import Path
@@ -66,7 +66,12 @@ def load_bank(data: str) -> Bank:
         paths = [path_of(identity['images'], name) for name in stored.files]
         return Bank(identity['images'], paths, numbered(paths), stored.classes,
                     torch.from_numpy(stored.features), identity)
-    images = list_source(data)
+    return list_bank(data)
+
+
+def list_bank(source: str) -> Bank:
+    """The images of a folder, a tar, or an address."""
+    images = list_source(source)
     return Bank(images.address, images.paths, numbered(images.paths), images.classes, None, {})
 
 
