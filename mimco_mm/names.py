@@ -1,5 +1,10 @@
 """Names as a reader can see them: a file may be called anything but / and the zero byte."""
 
+from pathlib import Path
+
+# Tools that messages say to run, and what they are as commands of ``mimco``
+COMMANDS = dict(pack='tools/convert/pack_images.py', index='tools/convert/index_shards.py')
+
 
 def printable(text: object) -> str:
     r"""``str(text)`` on one line, and fit for any log, file or terminal of UTF-8.
@@ -21,3 +26,10 @@ def _escaped(character: str) -> str:
 def counted(number: int, noun: str) -> str:
     """'1 image', '2 images': a number with what it counts."""
     return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
+
+
+def command(name: str) -> str:
+    """A tool as the user types it: in a checkout its file, elsewhere ``mimco NAME``."""
+    tool = COMMANDS[name]
+    in_checkout = (Path(__file__).resolve().parents[1] / tool).is_file()
+    return f'python {tool}' if in_checkout else f'mimco {name}'

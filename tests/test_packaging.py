@@ -71,6 +71,9 @@ def test_normal_install__copies(checkout, tmp_path):
     for name in ('train', 'test', 'transfer', 'knn', 'export', 'preview'):
         assert f'\n  {name} ' in listed
         assert 'usage: ' in run(*command, name, '--help', cwd=tmp_path, env=env)
+    code = 'from mimco_mm.names import command; print(command("pack"), command("index"), sep=", ")'
+    told = run(sys.executable, '-W', 'ignore', '-c', code, cwd=tmp_path, env=env)
+    assert told.strip() == 'mimco pack, mimco index'  # what messages say to run
 
 
 def test_normal_install__nothing_stale_from_an_older_build(checkout, tmp_path):

@@ -217,8 +217,8 @@ def test_check_data(tmp_path):
 
 
 @pytest.mark.parametrize('scheme, content, error', [
-    ('tar', None, 'nowhere, and there is none. tools/convert/pack_images.py'),
-    ('lmdb', None, 'nowhere, and there is none. tools/convert/pack_images.py'),
+    ('tar', None, 'nowhere, and there is none. python tools/convert/pack_images.py'),
+    ('lmdb', None, 'nowhere, and there is none. python tools/convert/pack_images.py'),
     ('tar', 'a.tar', 'have no index .*index_shards.py'),
     ('lmdb', 'data.mdb', 'no database of LMDB, or cut or damaged .*pack_images.py'),
 ])

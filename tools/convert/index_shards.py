@@ -26,7 +26,7 @@ def main() -> None:
     from mimco_mm.datasets.storage.tar_index import write_index
     from mimco_mm.datasets.storage.tar_scan import find_shards, scan_shards
     from mimco_mm.errors import UserError
-    from mimco_mm.names import counted, printable
+    from mimco_mm.names import command, counted, printable
     from mimco_mm.progress import progress
     shards = find_shards(pack)
     if not shards:
@@ -42,7 +42,7 @@ def main() -> None:
         target = shlex.quote(str(pack.absolute() if pack.is_file() else pack.absolute() / '*.tar'))
         sys.exit(f'error: {error}: the index lies beside the shards. Where you may not write, link '
                  f'them from a folder of your own: mkdir {folder} && ln -s {target} {folder} && '
-                 f'python tools/convert/index_shards.py {folder}')
+                 f'{command("index")} {folder}')
     except (OSError, UserError) as error:
         sys.exit(f'error: {error}' + f' Ignored: {ignored}.' * bool(ignored))
     print(f'{printable(pack)}: {counted(count, "image")} in '

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Iterator, Optional
 
 from ...errors import ConfigError, DataError
-from ...names import printable
+from ...names import command, printable
 from ..image_files import is_hidden
 from ..listing import count_images
 from .lmdb_backend import DATA
@@ -16,8 +16,8 @@ SCHEMES = ('tar', 'lmdb')
 TRAINING = 'train'
 # Where train/ and val/ lie in what Kaggle's ImageNet unpacks to
 KAGGLE = ('ILSVRC/Data/CLS-LOC', 'Data/CLS-LOC', 'CLS-LOC')
-PACK = 'python tools/convert/pack_images.py {source} {out}'
-INDEX = 'gunzip {source} && python tools/convert/index_shards.py {tar}'
+PACK = f'{command("pack")} {{source}} {{out}}'
+INDEX = f'gunzip {{source}} && {command("index")} {{tar}}'
 # Ending -> what makes it readable in any order, of what cannot be
 ARCHIVES = {
     '.parquet': PACK, '.zip': PACK,
@@ -27,7 +27,7 @@ ARCHIVES = {
     '.tar.zst': INDEX.replace('gunzip', 'unzstd'),
     '.arrow': "python -c 'import sys, datasets; datasets.load_from_disk(sys.argv[1])"
               ".to_parquet(sys.argv[2])' {source} {parquet} && "
-              'python tools/convert/pack_images.py {parquet} {out}',
+              f'{command("pack")} {{parquet}} {{out}}',
 }
 DEPTH = 2  # folders in a folder that are searched for archives
 LISTED = 1000  # entries of each that are looked at
@@ -83,7 +83,7 @@ def check_archive(file: Path, folder: Optional[Path] = None) -> None:
     Raises:
         DataError: it is one; the message has the command that packs it.
     """
-    for ending, command in ARCHIVES.items():
+    for ending, make in ARCHIVES.items():
         if not file.name.lower().endswith(ending):
             continue
         source = file
@@ -92,10 +92,10 @@ def check_archive(file: Path, folder: Optional[Path] = None) -> None:
         elif ending == '.parquet' and folder:
             source = folder
         plain = str(source)[:-len(ending)] if source is file else str(source)
-        told = command.format(source=shlex.quote(str(source)), out=shlex.quote(f'{plain}-packed'),
-                              tar=shlex.quote(f'{plain}.tar'),
-                              parquet=shlex.quote(f'{plain}.parquet'))
-        reached = f'{plain}.tar' if 'index_shards' in command else f'tar://{plain}-packed'
+        told = make.format(source=shlex.quote(str(source)), out=shlex.quote(f'{plain}-packed'),
+                           tar=shlex.quote(f'{plain}.tar'),
+                           parquet=shlex.quote(f'{plain}.parquet'))
+        reached = f'{plain}.tar' if '{tar}' in make else f'tar://{plain}-packed'
         raise DataError(
             f'{printable(source)}: images in {ending} cannot be read in any order, as training '
             f'needs it. Once:\n    {printable(told)}\nand then --data {printable(reached)}')

@@ -5,7 +5,7 @@ from typing import Any, Iterator
 from mmengine.fileio import register_backend
 
 from ...errors import DataError, MissingPackage
-from ...names import printable
+from ...names import command, printable
 from ..transforms.opening import check_bytes
 from .packed_backend import PackedBackend
 
@@ -45,7 +45,7 @@ def open_database(folder: Path) -> Any:
 def _damaged(folder: Path, why: str) -> DataError:
     return DataError(
         f'{folder / DATA} is no database of LMDB, or cut or damaged ({why}). Copy it again, or '
-        f'remove {folder} and make it anew from its images: python tools/convert/pack_images.py '
+        f'remove {folder} and make it anew from its images: {command("pack")} '
         f'IMAGES {folder} --format lmdb')
 
 

@@ -8,7 +8,7 @@ from typing import Dict, Iterator, Optional, Protocol, Tuple
 from mmengine.fileio import BaseStorageBackend
 
 from ...errors import DataError, MissingFile
-from ...names import printable
+from ...names import command, printable
 
 
 class Pack(Protocol):
@@ -90,7 +90,7 @@ class PackedBackend(BaseStorageBackend):
         except LookupError:
             raise MissingFile(
                 f'{uri} expects {self.expected} in the folder {_path(uri)}, and there is none. '
-                'tools/convert/pack_images.py makes them from a folder of images') from None
+                f'{command("pack")} makes them from a folder of images') from None
         if place not in self.packs:
             self.packs[place] = self.open(place)
         return self.packs[place], folder[len(str(place)):].lstrip('/')

@@ -9,7 +9,7 @@ from typing import Dict, Iterable, List, NamedTuple, Tuple
 
 import numpy as np
 
-from ...names import printable
+from ...names import command, printable
 from ..image_files import SUFFIXES
 from .tar_scan import Part, ShardError, find_shards
 
@@ -91,7 +91,7 @@ def read_index(pack: Path) -> TarIndex:
         ShardError: no index, or a damaged one; shards that are missing, new, of another size, or
             replaced.
     """
-    make = f'python tools/convert/index_shards.py {shlex.quote(str(pack))}'
+    make = f'{command("index")} {shlex.quote(str(pack))}'
     files = index_files(pack)
     names = ', '.join(file.name for file in files)
     if not files[1].is_file():
