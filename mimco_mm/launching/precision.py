@@ -2,12 +2,12 @@
 
 from typing import Optional
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import ConfigDict
 from mmengine.device import get_device
 
 from ..errors import ConfigError
+from ..options.scopes import OWN_SCOPE
 
-OWN_SCOPE = 'mmpretrain'  # of our parts; configs of other libraries name them with it
 # precision -> what replaces type, dtype and loss_scale of the config's optim_wrapper
 OPTIM_WRAPPERS = dict(
     bf16=dict(type='AutocastOptimWrapper', dtype='bfloat16'),
@@ -21,11 +21,6 @@ def check_worth(amp: Optional[str]) -> None:
     if amp == 'bf16' and get_device() == 'cpu':
         raise ConfigError('--amp bf16 would change nothing here: without an accelerator a run '
                           'computes in float32. Leave it out.')
-
-
-def scope_of(cfg: Config) -> str:
-    """The library that the config is of: mmpretrain, mmdet, mmseg."""
-    return cfg.get('default_scope') or OWN_SCOPE
 
 
 def set_precision(optim_wrapper: ConfigDict, amp: str, scope: str) -> None:

@@ -14,7 +14,8 @@ from ..engine.resuming import checkpoint_folders
 from ..errors import ConfigError
 from ..options import EPOCHS_KEYS, apply_all, load_config
 from ..options.config_files import unfit
-from .precision import OWN_SCOPE, check_worth, scope_of, set_precision
+from ..options.scopes import OWN_SCOPE, scope_of
+from .precision import check_worth, set_precision
 
 # key -> the option that decides it
 OWN = dict(work_dir='--work-dir', resume='--resume', launcher='--gpus (or --launcher)')
@@ -81,7 +82,7 @@ def complete(cfg: Config, request: Request) -> Config:
         scale_rate(cfg)
     if request.shortcuts.get('lr') and (cfg.get('auto_scale_lr') or {}).get('enable'):
         raise ConfigError('--lr is the rate as it is, and `auto_scale_lr` scales one: give either.')
-    check_workers(cfg, request.cfg_options)
+    check_loading(cfg, request.cfg_options)
     fit_teacher(cfg)
     place_views(cfg)
     cfg.launcher = request.launcher
@@ -116,10 +117,13 @@ def check_own(cfg_options: Sequence[str]) -> None:
                               'tools/test.py --tta.')
 
 
-def check_workers(cfg: Config, cfg_options: Sequence[str]) -> None:
-    """Refuse to be asked for workers that stay where there are none; a file's are left out."""
+def check_loading(cfg: Config, cfg_options: Sequence[str]) -> None:
+    """Refuse to be asked for what takes workers, or a GPU, where there are none; a file may ask."""
     for text in cfg_options:
         loader, _, rest = text.partition('.')
+        if rest.lower() == 'pin_memory=true' and get_device() == 'cpu':
+            raise ConfigError(f'--cfg-options {text}: would change nothing here, memory is pinned '
+                              'for an accelerator, and there is none.')
         if rest.lower() == 'persistent_workers=true' and cfg[loader].get('num_workers', 0) == 0:
             raise ConfigError(f'--cfg-options {text}: there are no workers that could persist, '
                               f'`{loader}.num_workers` is 0.')

@@ -13,11 +13,12 @@ from mmengine.runner import Runner
 from ..checkpoints import CheckpointError, check_whole, local_file, read_checkpoint
 from ..errors import ConfigError
 from ..options import TEST, apply_options, load_config
+from ..options.scopes import scope_of
 from ..processes import check_alone
 from ..records import write_result
 from .building import parts_told
 from .leftovers import no_empty_folders, nothing_left
-from .run_config import complete_dataloader, scope_of
+from .run_config import complete_dataloader
 from .training import build_runner
 
 

@@ -8,6 +8,13 @@ from mmengine.utils import import_modules_from_strings
 
 from ..errors import ConfigError
 
+OWN_SCOPE = 'mmpretrain'  # of our parts; configs of other libraries name them with it
+
+
+def scope_of(cfg: Config) -> str:
+    """The library that the config is of: mmpretrain, mmdet, mmseg."""
+    return cfg.get('default_scope') or OWN_SCOPE
+
 
 def check_scope(cfg: Config) -> None:
     """Raise ConfigError where ``default_scope`` names no library with registries."""

@@ -21,6 +21,9 @@ NEIGHBOURS = ['figures/neighbours.py', 'teacher.pth', '--data', 'images', '--que
 REFUSED = {  # name: words of the command, and what it says
     'no such choice': (['train.py', '--amp', 'mimco_swin-t'],
                        "argument --amp: invalid choice: 'mimco_swin-t'"),
+    'pinned without a GPU': (['train.py', MICRO, '--cfg-options',
+                              'train_dataloader.pin_memory=True'],
+                             '.*pin_memory=True: would change nothing here'),
     'bf16 without a GPU': (['train.py', MICRO, '--amp', 'bf16'],
                            '--amp bf16 would change nothing here: .*computes in float32'),
     'fp16 without a GPU': (['train.py', MICRO, '--work-dir', 'run', '--amp', 'fp16'],

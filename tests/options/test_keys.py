@@ -1,5 +1,8 @@
 """Keys of options: what reaches the run is set, all else is refused with the key that does."""
 
+import re
+from pathlib import Path
+
 import pytest
 from mmengine.config import Config
 
@@ -54,6 +57,14 @@ def test_apply_options__a_type_first_whatever_the_order():
                   'visualizer.vis_backends.0.type=WandbVisBackend')
     assert cfg.visualizer.vis_backends[0] == dict(type='WandbVisBackend',
                                                   init_kwargs=dict(project='a'))
+
+
+def test_apply_options__backends_beside_the_local_files_as_printed():
+    page = (Path(__file__).parents[2] / 'docs' / 'watching_a_run.md').read_text()
+    tensorboard, wandb = (options(text).visualizer.vis_backends for text in
+                          re.findall(r'^ +"(visualizer\.vis_backends=.*)"$', page, re.MULTILINE))
+    assert tensorboard == [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
+    assert wandb[1] == dict(type='WandbVisBackend', init_kwargs=dict(project='mimco'))
 
 
 @pytest.mark.parametrize('text, message', [
