@@ -15,7 +15,7 @@ from ..errors import ConfigError
 from ..options import TEST, apply_options, load_config
 from ..options.scopes import scope_of
 from ..processes import check_alone
-from ..records import write_result
+from ..records import RecordError, differences, read_json, write_result
 from .building import parts_told
 from .leftovers import no_empty_folders, nothing_left
 from .run_config import complete_dataloader
@@ -103,11 +103,27 @@ def refusal(path: str, reason: str) -> CheckpointError:
         '`model.backbone.init_cfg.checkpoint` of a training.')
 
 
+def check_not_of_another(out: Path, identity: dict) -> None:
+    """Raise RecordError where results would take the place of those of another test."""
+    stored = read_json(out) if out.is_file() else identity
+    told = differences({key: stored.get(key) for key in identity}, identity)
+    if told:
+        raise RecordError(f'{out} has the results of another test: {"; ".join(told)}. Name a '
+                          'folder of its own: --work-dir.')
+
+
 def test(request: CheckpointTest, cfg: Config) -> None:
-    """Measure a checkpoint, and write results.json into the work dir."""
+    """Measure a checkpoint, and write results.json into the work dir.
+
+    Raises:
+        RecordError: it is there already, of another checkpoint or of other options.
+    """
     if request.launcher == 'none':
         check_alone()
     file = local_file(request.checkpoint)
+    out = Path(cfg.work_dir, 'results.json')
+    options = dict(tta=request.tta, cfg_options=request.cfg_options)
+    check_not_of_another(out, dict(checkpoint_sha256=file.sha256, **options))
     content = read_checkpoint(file.path)
     with no_empty_folders(cfg.work_dir), nothing_left(cfg), parts_told(cfg):
         runner = build_runner(cfg)
@@ -116,9 +132,8 @@ def test(request: CheckpointTest, cfg: Config) -> None:
             runner.test_evaluator.metrics.append(DumpResults(out_file_path=request.out))
         metrics = runner.test()
     if runner.rank == 0:
-        out = Path(cfg.work_dir, 'results.json')
         write_result(
             out, Path(request.config).resolve().parent.name, request.config, request.checkpoint,
-            file.sha256, seed=runner.seed,
+            file.sha256, seed=runner.seed, **options,
             results={name: float(value) for name, value in metrics.items()})
         runner.logger.info(f'Results are in {out}')

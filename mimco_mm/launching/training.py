@@ -1,5 +1,7 @@
 """One training, by whatever door it was asked for."""
 
+from itertools import count
+from pathlib import Path
 from typing import Optional
 
 from mmengine.config import Config
@@ -14,6 +16,8 @@ from .dry_run import dry_run
 from .leftovers import no_empty_folders, nothing_left
 from .run_config import Request, requested_config
 from .run_lock import run_lock
+
+NUMBERS = count(1)  # of the runners of this process
 
 
 def train(request: Request) -> Optional[Runner]:
@@ -56,5 +60,13 @@ def is_finished(cfg: Config) -> bool:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build what runs: model, hooks, logs."""
+    """Build what runs: model, hooks, logs.
+
+    mmengine names logs by the config and the second, and shares them between runs of one name; so
+    the second and later ones of a process are numbered.
+    """
+    number = next(NUMBERS)
+    if number > 1:
+        name = cfg.get('experiment_name') or Path(cfg.filename or 'run').stem
+        cfg.experiment_name = f'{name}_{number}'
     return Runner.from_cfg(cfg) if cfg.get('runner_type') is None else RUNNERS.build(cfg)

@@ -108,3 +108,16 @@ def test_no_empty_folders__go_those_that_were_made_and_stay_empty(tmp_path):
     with no_empty_folders(str(tmp_path / 'a' / 'b')):
         (tmp_path / 'a' / 'b' / 'kept').mkdir(parents=True)
     assert (tmp_path / 'a' / 'b' / 'kept').is_dir()
+
+
+def test_build_runner__runs_of_one_process_share_no_log(files, tmp_path):
+    """mmengine would tell them apart by name and second, and give both the first one's scalars."""
+    runs = []
+    for folder in ('a', 'b'):
+        cfg = small(files, tmp_path / folder)
+        cfg.experiment_name = None
+        runs.append(build_runner(cfg))
+    names = [run.experiment_name.removesuffix(run.timestamp) for run in runs]
+    assert names[0] != names[1]
+    assert runs[0].message_hub is not runs[1].message_hub
+    assert runs[0].visualizer is not runs[1].visualizer and runs[0].logger is not runs[1].logger

@@ -57,6 +57,21 @@ def test_test__gives_what_the_training_measured(run, monkeypatch, tmp_path):
     assert (tmp_path / 'predictions.pkl').stat().st_size > 1000
 
 
+def test_test__results_of_another_test_stay(run, tmp_path):
+    same = run / 'config.py', run / 'imagenet' / 'epoch_1.pth', '--work-dir', tmp_path / 'out'
+    call('test.py', *same)
+    call('test.py', *same)
+    file = tmp_path / 'out' / 'results.json'
+    before = file.read_bytes()
+    other = torch.load(same[1], weights_only=False)
+    torch.save(dict(state_dict=other['state_dict']), tmp_path / 'epoch_1.pth')
+    told = refusal('test.py', same[0], tmp_path / 'epoch_1.pth', *same[2:])
+    assert re.search('results of another test: checkpoint_sha256 was .*--work-dir', told)
+    told = refusal('test.py', *same, '--cfg-options', 'test_dataloader.batch_size=1')
+    assert re.search('results of another test: cfg_options was .*--work-dir', told)
+    assert file.read_bytes() == before
+
+
 @pytest.mark.parametrize('damage, message', [
     (lambda state: state.pop('head.fc.bias'), r'1 tensors are missing in it \(head.fc.bias\)'),
     (lambda state: state.update(other=torch.ones(1)), r'unknown to the model \(other\)'),
