@@ -1,19 +1,23 @@
 """The faster layers compute what mmpretrain's own do, to rounding, forwards and backwards."""
 
+from typing import Callable
+
 import pytest
 import torch
 from mmcv.cnn.bricks.transformer import PatchMerging
+from mmengine.config import Config
 from mmengine.logging import MessageHub
 from mmpretrain.models.utils import CosineEMA, ShiftWindowMSA
 from mmpretrain.registry import MODELS
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from mimco_mm.models.acceleration import accelerate, attention, onednn_linear
+from mimco_mm.models.acceleration import accelerate, attention, layers, onednn_linear
 from mimco_mm.models.acceleration.attention import FastShiftWindowMSA, FastWindowMSA
 from mimco_mm.models.acceleration.moving_average import FastCosineEMA
 from mimco_mm.models.acceleration.onednn_linear import OneDNNLinear
 from mimco_mm.models.acceleration.patch_merging import FastPatchMerging
+from mimco_mm.options import CONFIGS
 
 SWIN = dict(
     type='MaskedSwinTransformer', img_size=64, window_size=2, drop_path_rate=0.,
@@ -70,7 +74,7 @@ def test_accelerate__features_and_gradients_stay(config, window_attention):
 @HAS_ONEDNN
 @NETWORKS
 def test_accelerate__float32_is_as_close_to_float64_as_mmpretrains(config, monkeypatch):
-    monkeypatch.setattr('mimco_mm.models.acceleration.layers.onednn_is_faster', lambda: True)
+    monkeypatch.setattr(layers, 'onednn_is_faster', lambda: True)
     exact = outcome(build(config).double())
     plain, faster = outcome(build(config)), outcome(accelerate(build(config)))
     for name in exact:
@@ -101,6 +105,29 @@ def test_moving_average__equals_mmpretrains_step_by_step():
         for (key, wanted), got in zip(averages[0].state_dict().items(),
                                       averages[1].state_dict().values()):
             assert torch.equal(wanted, got), key
+
+
+@pytest.mark.parametrize('onednn', [False, True])
+@pytest.mark.parametrize('name', [
+    'study/moby_swin-micro', 'study/moby_vit-micro', 'study/simmim-moby_swin-micro',
+    'study/finetune_vit-micro', 'pretrain/teachers/moby_swin-t', 'benchmarks/imagenet/vit-s',
+    'benchmarks/linear/swin-t'])
+def test_accelerate__initial_weights_stay(name, onednn, monkeypatch):
+    """A runner exchanges layers first; the initialisers then go by the names of their classes."""
+    monkeypatch.setattr(layers, 'onednn_is_faster', lambda: onednn)
+    plain, faster = (initial_weights(name, exchange) for exchange in (lambda x: x, accelerate))
+    assert plain.keys() == faster.keys()
+    assert [key for key in plain if not plain[key].equal(faster[key])] == []
+
+
+def initial_weights(config: str, exchange: Callable) -> dict:
+    model = Config.fromfile(CONFIGS / f'{config}.py').model
+    if 'checkpoint' in (model.backbone.get('init_cfg') or {}):
+        del model.backbone.init_cfg
+    torch.manual_seed(0)
+    model = exchange(MODELS.build(model))
+    model.init_weights()
+    return model.state_dict()
 
 
 def test_accelerate__leaves_subclasses_alone():

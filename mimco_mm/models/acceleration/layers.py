@@ -27,7 +27,9 @@ def accelerate(model: nn.Module) -> nn.Module:
     """Let layers of mmpretrain and torch compute the same faster: in place, weights and all.
 
     Only layers of exactly these classes are touched; subclasses may compute something else. A
-    frozen teacher's ``hidden_networks`` are reached as well.
+    frozen teacher's ``hidden_networks`` are reached as well. Weights may be initialised later:
+    mmengine's initialisers go by the name of a layer's class or of one of its direct bases, so each
+    of ours has the class that it stands for among them.
     """
     linear = OneDNNLinear if onednn_is_faster() else CastLinear
     faster = {**FASTER, nn.Linear: linear, mmcv.cnn.Linear: linear}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Optional, Tuple
 
 import torch
+from torch import nn
 from torch.autograd.function import once_differentiable
 
 from .joint_casts import CastLinear
@@ -24,7 +25,7 @@ def onednn_is_faster() -> bool:
             and cpuinfo.is_file() and 'GenuineIntel' not in cpuinfo.read_text())
 
 
-class OneDNNLinear(CastLinear):
+class OneDNNLinear(CastLinear, nn.Linear):
     """nn.Linear, computed by oneDNN for float32 on a CPU; anything else goes torch's own way."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
