@@ -1,9 +1,10 @@
-"""Names as a reader can see them: a file may be called anything but / and the zero byte."""
+"""Names, counts and sizes as a reader can see them; a file's name may have any byte but / and 0."""
 
 from pathlib import Path
 
 # Tools that messages say to run, and what they are as commands of ``mimco``
 COMMANDS = dict(pack='tools/convert/pack_images.py', index='tools/convert/index_shards.py')
+UNITS = dict(TB=1e12, GB=1e9, MB=1e6, kB=1e3)
 
 
 def printable(text: object) -> str:
@@ -26,6 +27,12 @@ def _escaped(character: str) -> str:
 def counted(number: int, noun: str) -> str:
     """'1 image', '2 images': a number with what it counts."""
     return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
+
+
+def sized(size: float) -> str:
+    """'1.3 kB', '147 GB': bytes in the largest unit of which there is one."""
+    unit = next((unit for unit in UNITS if size >= UNITS[unit]), 'kB')
+    return f'{size / UNITS[unit]:.3g} {unit}'
 
 
 def command(name: str) -> str:

@@ -13,7 +13,7 @@ from mmengine.config import Config
 
 from .checkpoints import write_text
 from .errors import UserError
-from .names import printable
+from .names import counted, printable
 from .version import __version__
 
 SHOWN = 6  # differences that an error tells
@@ -164,5 +164,5 @@ def skipped(broken: Dict[str, str], shown: int = 3) -> str:
     """A line on the images, path -> reason, that cannot be read."""
     if not broken:
         return 'all images could be read'
-    return (f'{len(broken)} images cannot be read and were skipped: '
+    return (f'{counted(len(broken), "image")} could not be read and left out: '
             f'{", ".join(map(printable, list(broken)[:shown]))}{" ..." * (len(broken) > shown)}')

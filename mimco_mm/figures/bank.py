@@ -7,8 +7,8 @@ from typing import Dict, List, NamedTuple, Optional
 import torch
 
 from ..datasets import address_of
-from ..embedding import FORMATS, list_source, path_of, read_features
-from ..errors import ConfigError
+from ..embedding import FORMATS, Images, list_source, path_of, read_features
+from ..errors import ConfigError, MissingFile
 from ..names import printable
 
 
@@ -71,8 +71,16 @@ def load_bank(data: str) -> Bank:
 
 def list_bank(source: str) -> Bank:
     """The images of a folder, a tar, or an address."""
-    images = list_source(source)
+    images = images_of(source)
     return Bank(images.address, images.paths, numbered(images.paths), images.classes, None, {})
+
+
+def images_of(data: str) -> Images:
+    """What ``--data`` names, see ``list_source``."""
+    try:
+        return list_source(data)
+    except MissingFile as error:
+        raise MissingFile(f'{error}. Other images go by --data.') from error
 
 
 def numbered(paths: List[str]) -> Dict[str, int]:

@@ -92,7 +92,7 @@ def load_all(request: NeighboursRequest, bank: Bank) -> Dict[str, Embedder]:
             loaded[title] = load_embedder(checkpoint, heads.get(title),
                                           request.img_size or bank.identity.get('img_size'))
         except CheckpointError as error:
-            raise CheckpointError(f'{title}: {error}') from error
+            raise CheckpointError(f'{title}: {error}{of_file(request, bank)}') from error
         print(f'{title}: {loaded[title].report}')
         here = loaded[title].identity
         other = differences({key: bank.identity.get(key) for key in here}, here)
@@ -100,6 +100,14 @@ def load_all(request: NeighboursRequest, bank: Bank) -> Dict[str, Embedder]:
             raise ConfigError(f'The features of {request.data} are of something else than {title}: '
                               f'{"; ".join(other)}. Give what they were made with.')
     return loaded
+
+
+def of_file(request: NeighboursRequest, bank: Bank) -> str:
+    """What else may be wrong with a checkpoint that is seen at the size of a file's features."""
+    if not bank.identity or request.img_size:
+        return ''
+    return (f' The {bank.identity["img_size"]} px are those of {request.data}, whose features are '
+            f'of the checkpoint {bank.identity["checkpoint_sha256"][:12]} (sha256): give that one.')
 
 
 def check_count(count: int, request: NeighboursRequest) -> None:

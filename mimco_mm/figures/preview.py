@@ -43,7 +43,7 @@ def mean_similarity(similarity: np.ndarray, mask: Optional[np.ndarray]) -> Dict[
 
 def in_words(means: Dict[str, float]) -> str:
     """'masked 0.31, visible 0.45'"""
-    return ', '.join(f'{name} {value:.2f}' for name, value in means.items())
+    return ', '.join(f'{name} {round(value, 2) + 0.:.2f}' for name, value in means.items())
 
 
 def plot_preview(rows: Dict[str, np.ndarray],

@@ -7,9 +7,9 @@ from typing import Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from ..embedding import list_source
 from ..evaluation import load_titled_backbones, titled_features
 from ..records import skipped, write_record
+from .bank import images_of
 from .class_sample import sample_classes
 from .pictures import picture_file
 from .tsne import Embedding, check_counts, embed, fit_to_counts, plot_tsne, read_class_names
@@ -43,7 +43,7 @@ def draw_tsne(request: TsneRequest) -> None:
     started = time.time()
     out = picture_file(request.out, has_record=True)
     names = read_class_names(request.names) if request.names else {}
-    images = sample_classes(list_source(request.data), request.classes, request.num_classes,
+    images = sample_classes(images_of(request.data), request.classes, request.num_classes,
                             request.images_per_class, request.seed)
     request = fit(request, [len(paths) for paths in images.values()])
     backbones = load_titled_backbones(request.checkpoints, request.heads, request.img_size)

@@ -113,8 +113,7 @@ def check_data(cfg: Config) -> None:
         raise
     except (OSError, RuntimeError) as error:
         raise ConfigError(f'There is no folder {folder} with images to train on (seen from '
-                          f'{Path.cwd()}). Name one with --data FOLDER (of tools/transfers/run.sh: '
-                          '--data-root SUITE=FOLDER).') from error
+                          f'{Path.cwd()}). Name one with --data FOLDER.') from error
 
 
 def images_of(dataset: dict) -> str:

@@ -9,6 +9,7 @@ from mmengine.runner import BaseLoop, Runner
 from mmpretrain.registry import RUNNERS
 
 from ..engine.resuming import finished
+from ..errors import ConfigError
 from ..processes import check_alone, rank_here
 from .building import parts_told
 from .checks import check_config, check_files
@@ -30,6 +31,9 @@ def train(request: Request) -> Optional[Runner]:
     """
     if request.launcher == 'none':
         check_alone()
+        if request.shortcuts.get('timeout') is not None:
+            raise ConfigError('--timeout would change nothing: it is for processes that wait for '
+                              'each other, and this is one. Leave it out.')
     cfg = requested_config(request)
     if is_finished(cfg):
         return None

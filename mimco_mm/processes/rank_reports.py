@@ -99,5 +99,5 @@ class RankReports:
             rank = min(reports, key=lambda one: (reports[one].done, reports[one].phase, one))
             done, what = reports[rank].done, WHAT[reports[rank].phase]
         host = f' ({reports[rank].host})' if rank in reports else ''
-        return (f'Rank {rank}{host} has not finished step {done + 1} for {standing / 60:.3g} '
-                f'minutes: {what}.')
+        time_spent = f'{standing:.0f} s' if standing < 120 else f'{standing / 60:.0f} minutes'
+        return f'Rank {rank}{host} has not finished step {done + 1} for {time_spent}: {what}.'

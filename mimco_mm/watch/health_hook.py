@@ -14,12 +14,12 @@ from .stopping import stop_training
 
 MIN_SAMPLES = 8  # fewer features say little about their spread; RankMe of n is n at most
 
-RATE = ('A lower learning rate (`optim_wrapper.optimizer.lr`) or a longer warm-up '
+RATE = ('A lower learning rate (`--lr`) or a longer warm-up '
         '(`param_scheduler.0.warmup`).')
-TEACHER = ('The teacher, if its health/teacher_std is as low: another '
-           '`target_generator.checkpoint`, or its `input_norm`.')
-MASK = 'More to see: a lower `mask_ratio` of the mask generator, larger crops.'
-QUEUE = 'A larger batch, and a `queue_len` of several global batches.'
+TEACHER = ('The teacher, if its health/teacher_std is as low: another `--teacher`, or its '
+           '`input_norm`.')
+MASK = 'More to see: a lower `--mask-ratio`, larger crops.'
+QUEUE = 'A larger batch (`--batch-size`), and a `queue_len` of several global batches.'
 MENDS = dict(feature_std=(RATE, TEACHER, MASK), rankme=(RATE, TEACHER, MASK),
              logit_gap=(RATE, TEACHER, QUEUE, MASK))
 

@@ -3,6 +3,7 @@ from functools import partial
 from typing import List, Optional
 
 import torch
+from mmengine.device import get_device
 from mmengine.dist import all_gather_object, all_reduce
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -123,9 +124,11 @@ class NaNGuardHook(Hook):
         if 'target_generator' in text:
             return ["The teacher's features: check its checkpoint and its `input_norm`; `--amp "
                     'off` computes them in float32.']
-        mends = ['`--amp bf16`, or `--amp off` for float32: float16 overflows at 65504.'
-                 if isinstance(wrapper, AmpOptimWrapper) else
-                 '`--amp off`: float32 instead of bfloat16, if the run is on an accelerator.',
+        on_cpu = get_device() == 'cpu'  # in float32 already
+        mends = [*([] if on_cpu else [
+                     '`--amp bf16`, or `--amp off` for float32: float16 overflows at 65504.'
+                     if isinstance(wrapper, AmpOptimWrapper) else
+                     '`--amp off`: float32 instead of bfloat16.']),
                  f'A lower learning rate (`--lr`; its peak was '
                  f'{group.get("initial_lr", group["lr"]):.3g}) or a longer warm-up '
                  '(`param_scheduler.0.warmup`).',

@@ -14,18 +14,17 @@ from torch import nn
 from ..datasets import CodedCrops, collate_coded
 from ..engine.optim import AutocastOptimWrapper, WarmupCosineLR
 from ..engine.resuming import last_rate
+from ..engine.sharding import unsharded_type
 from ..models import branches_of, teachers_of
 from ..models.acceleration import compiled_blocks
-from ..names import counted, printable
-
-UNITS = dict(TB=1e12, GB=1e9, MB=1e6, kB=1e3)
+from ..names import counted, printable, sized
 
 
 def summary(runner, work_dir: str) -> List[str]:
     """The lines of a run whose results go to ``work_dir``."""
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     return [
-        f'{type(model).__name__} with {type(model.backbone).__name__} on '
+        f'{unsharded_type(model).__name__} with {unsharded_type(model.backbone).__name__} on '
         f'{runner.world_size} x {device_name()}, {precision(runner.optim_wrapper)}',
         *images(runner),
         batch(runner),
@@ -183,13 +182,7 @@ def results(runner, model: nn.Module, work_dir: str) -> str:
     config = os.path.basename(runner.cfg.filename or f'{start}.py')
     log = f'log {start}/{start}.log, ' * (work_dir == runner.cfg.work_dir)  # not of a dry run
     return (f'results in {work_dir}: config {config}, {log}checkpoints of '
-            f'about {in_words(checkpoint_size(model))} ({in_words(free)} are free)')
-
-
-def in_words(size: float) -> str:
-    """Bytes in the largest unit of which there is one."""
-    unit = next((unit for unit in UNITS if size >= UNITS[unit]), 'kB')
-    return f'{size / UNITS[unit]:.3g} {unit}'
+            f'about {sized(checkpoint_size(model))} ({sized(free)} are free)')
 
 
 def checkpoint_size(model: nn.Module) -> int:

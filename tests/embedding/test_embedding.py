@@ -47,7 +47,7 @@ def test_embed__equals_single_images(made, expected, tmp_path, ending, options):
     out = tmp_path / 'new' / f'features{ending}'
     printed = call('embed.py', made / 'vit.pth', made / 'data' / 'val', '--out', out, *options,
                    *FEW)
-    assert '1 images cannot be read and were skipped' in printed and BROKEN in printed
+    assert '1 image could not be read and left out' in printed and BROKEN in printed
     found = read_features(out)
     assert found.files == list(expected)
     assert found.classes == [name.partition('/')[0] for name in expected]

@@ -85,7 +85,7 @@ def test_mended_images__are_tried_again(arguments, tmp_path, ending, options):
     call('embed.py', *arguments)
     before = read_features(out)
     assert len(before.files) == 20
-    assert '1 images cannot be read and were skipped' in call('embed.py', *arguments)
+    assert '1 image could not be read and left out' in call('embed.py', *arguments)
     mended.write_bytes(content)
     printed = call('embed.py', *arguments)
     assert '1 images can be read now' in printed

@@ -32,15 +32,15 @@ def case(*args, **kwargs):
 @pytest.mark.parametrize('made, text', [
     (case((7, STEPPING), 50., rank_0=(7, STEPPING, 0.)), None),
     (case((7, STEPPING), 61., rank_0=(7, READING, 0.)),
-     'Rank 0 (host0) has not finished step 8 for 1.02 minutes: its data workers have not'),
+     'Rank 0 (host0) has not finished step 8 for 61 s: its data workers have not'),
     (case((7, STEPPING), 61., rank_0=(6, STEPPING, 0.), rank_2=(7, STEPPING, 0.)),
-     'Rank 0 (host0) has not finished step 7 for 1.02 minutes: it hangs within the step.'),
+     'Rank 0 (host0) has not finished step 7 for 61 s: it hangs within the step.'),
     (case((7, STEPPING), 61., rank_0=(7, STEPPING, 0.), rank_2=(6, STEPPING, 40.)),
-     'Rank 2 (host2) has not finished step 8 for 1.02 minutes: it gives no sign of life'),
+     'Rank 2 (host2) has not finished step 8 for 61 s: it gives no sign of life'),
     (case((7, READING), 61., rank_0=(7, STEPPING, 0.)), 'Rank 1 ('),
-    (case((7, STEPPING), 61., answered=40.), 'Rank 0 has not finished step 8 for 1.02 minutes: '
+    (case((7, STEPPING), 61., answered=40.), 'Rank 0 has not finished step 8 for 61 s: '
      'it gives no sign of life'),
-    (case((7, STEPPING), 61.), 'Rank 0 has not finished step 8 for 1.02 minutes: it gives no'),
+    (case((7, STEPPING), 61.), 'Rank 0 has not finished step 8 for 61 s: it gives no'),
     (case((7, STEPPING), 999., rank_0=(7, ELSEWHERE, 0.)), None),  # it evaluates
     (case((7, STEPPING), 999., rank_0=(7, ELSEWHERE, 40.)), 'Rank 0 (host0) has not'),
     (case((7, ELSEWHERE), 999., rank_0=(6, STEPPING, 0.)), None),

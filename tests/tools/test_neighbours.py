@@ -1,6 +1,7 @@
 """The command from images, or a file of features, to picture and JSON."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def test_neighbours__equal_single_images_for_each_checkpoint(made, tmp_path):
     inside = str(folder / 'data' / 'val' / 'standing' / '0.png')
     printed = call('figures/neighbours.py', *checkpoints, '--data', folder / 'data' / 'val',
                    '--queries', 'standing/0.png', outside, '--out', tmp_path / 'a.png', *FEW)
-    assert '1 images cannot be read and were skipped' in printed
+    assert '1 image could not be read and left out' in printed
     written = json.loads((tmp_path / 'a.json').read_text())
     assert list(written['broken']) == [str(folder / 'data' / 'val' / 'mixed' / '2.png')]
     for title, family in (('A Swin', 'swin'), ('A ViT', 'vit')):
@@ -74,6 +75,11 @@ def test_neighbours__of_a_file_of_features_are_those_of_the_folder(made, tmp_pat
     said = refusal('figures/neighbours.py', folder / 'swin.pth', '--data', folder / 'vit.csv',
                    '--queries', 'lying/0.png', '--out', tmp_path / 'b.png', *FEW)
     assert f'The features of {folder}/vit.csv are of something else than swin: checkpoint' in said
+    call('embed.py', folder / 'vit.pth', folder / 'data' / 'val', '--out', tmp_path / '16.csv',
+         '--img-size', '16', '--num-workers', '0')
+    said = refusal('figures/neighbours.py', folder / 'swin.pth', '--data', tmp_path / '16.csv',
+                   '--queries', 'lying/0.png', '--out', tmp_path / 'b.png', *FEW)
+    assert re.search('16 px are those of .*16.csv, whose features are of the checkpoint ', said)
     (tmp_path / 'cut.csv').write_text((folder / 'vit.csv').read_text()[:900])
     (tmp_path / 'cut.csv.json').write_text((folder / 'vit.csv.json').read_text())
     assert 'cut.csv or what is beside it is damaged' in refusal(

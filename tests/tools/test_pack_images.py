@@ -13,6 +13,7 @@ from mmpretrain.datasets import CustomDataset
 
 from mimco_mm.datasets.storage import packing
 from mimco_mm.datasets.storage.tar_scan import find_shards
+from mimco_mm.names import sized
 from tests import tiny
 from tests.tools.modules import TOOLS, call, refusal
 
@@ -41,7 +42,9 @@ def test_pack__shard_sizes_that_are_none_are_refused(tmp_path, options, message)
 @pytest.mark.parametrize('scheme', SCHEMES)
 def test_pack__packs_all_and_counts_them(data, tmp_path, scheme):
     out = tmp_path / 'packed' / 'train'
-    assert pack(data / 'train', out, '--format', scheme).startswith(f'{out}: 9 images, 0.00 GB')
+    total = sum(path.stat().st_size for path in (data / 'train').iterdir())
+    assert pack(data / 'train', out, '--format', scheme).startswith(
+        f'{out}: 9 images, {sized(total)}, all of ')
     for path in (data / 'train').iterdir():
         assert fileio.get(f'{scheme}://{out}/{path.name}') == path.read_bytes()
     assert [path.name for path in out.parent.iterdir()] == ['train']
@@ -60,7 +63,7 @@ def test_pack__takes_names_of_any_bytes(data, tmp_path, scheme):
         path.write_bytes((data / 'train' / f'{number:02d}.png').read_bytes())
     out = tmp_path / 'packed' / 'train'
     said = start('pack_images.py', os.fsdecode(folder), out, '--format', scheme)
-    assert f'{out}: 4 images, 0.00 GB, all of {data}/caf\\xe9' in said
+    assert re.search(rf'{out}: 4 images, [\d.]+ kB, all of {data}/caf\\xe9', said)
     if scheme == 'tar':
         (out / 'index.npy').unlink()
         assert f'{out}: 4 images in 1 shard' in start('index_shards.py', out)
@@ -153,7 +156,7 @@ def test_pack__names_that_would_share_a_sample_are_refused(data, tmp_path, name,
 def test_pack__full_disk_is_found_first(data, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, 'disk_usage', lambda path: usage._replace(free=1000))
-    assert '0.0 GB left, and 9 images take' in refusal(PACK, data / 'train', tmp_path / 'out')
+    assert '1 kB left, and 9 images take' in refusal(PACK, data / 'train', tmp_path / 'out')
 
 
 def test_index_shards__indexes_shards_of_others(data, tmp_path):

@@ -68,7 +68,7 @@ def test_patterns__hits_equal_single_images(made):
     written = json.loads((folder / 'new' / 'figure.json').read_text())
     paths = sorted(map(str, (folder / 'data').rglob('*.png')))
     assert list(written['broken']) == [str(folder / 'data' / 'deep' / 'broken.jpg')]
-    assert '1 images cannot be read and were skipped' in printed and 'broken.jpg' in printed
+    assert '1 image could not be read and left out' in printed and 'broken.jpg' in printed
     assert written['images'] == COUNT + 1
     queries = [(str(folder / 'data' / 'deep/er/03.png'), 9, 30, dict(left=8, top=24, side=8)),
                (str(folder / 'data' / '00.png'), 31, 0, dict(left=24, top=0, side=8))]

@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmpretrain.registry import RUNNERS
 
 from mimco_mm.launching import build_runner
+from tests import tiny
 
 from .modules import TOOLS, load_tool, refusal
 
@@ -29,6 +30,12 @@ def test_errors__are_one_message_without_traceback(tmp_path):
 ])
 def test_errors__name_the_option(options, message):
     assert refusal('train.py', 'mimco_swin-t', '--cfg-options', *options).startswith(message)
+
+
+def test_errors__a_timeout_of_one_process(tmp_path):
+    tiny.write_images(tmp_path, 2)
+    assert refusal('train.py', 'mimco_swin-t', '--data', tmp_path, '--timeout', '3').startswith(
+        'error: --timeout would change nothing')
 
 
 def test_options__any_of_cfg_options_counts():

@@ -41,7 +41,7 @@ def test_tsne__numbers_equal_single_images(made):
     printed = call(TOOL, *arguments, '--seed', '4', '--names', str(folder / 'names.txt'))
     written = json.loads((folder / 'new' / 'figure.json').read_text())
     assert list(written['broken']) == [str(folder / 'data' / 'val' / 'n02' / '3.png')]
-    assert '1 images cannot be read and were skipped' in printed and 'n02/3.png' in printed
+    assert '1 image could not be read and left out' in printed and 'n02/3.png' in printed
     assert {name: (c['name'], len(c['images'])) for name, c in written['classes'].items()} == dict(
         n01=('tench', 8), n02=('n02', 8), n03=('hen', 8))
     paths = [path for c in written['classes'].values() for path in c['images']

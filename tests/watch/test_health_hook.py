@@ -151,7 +151,7 @@ def test_collapse__ends_the_run_with_the_quantity_the_mends_and_the_batch(
     for part in ('stopped at iteration 3 (epoch 2)', 'the run has collapsed: feature_std is',
                  'below 0.02', 'since iteration 1, in 3 measurements in a row',
                  'min_feature_std', 'rankme 1', 'epoch_1.pth', 'learning rate', 'teacher',
-                 'mask_ratio', 'collapse_iter_3.pth'):
+                 '--mask-ratio', 'collapse_iter_3.pth'):
         assert part in message, (part, message)
     saved = torch.load(tmp_path / 'run' / 'collapse_iter_3.pth', weights_only=True)
     assert saved['inputs'].shape == (8, 3, 32, 32) and saved['masks'].shape == (8, 4, 4)

@@ -52,12 +52,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def check_space(out: Path, sizes: list[int]) -> None:
     """Refuse to begin what the disk cannot hold; either format adds some 2 %, or 2 KB an image."""
+    from mimco_mm.names import counted, sized
     needed = sum(sizes) * 1.02 + 2048 * len(sizes)
     there = sum(path.stat().st_size for path in out.iterdir())
     free = shutil.disk_usage(out).free + there
     if free < needed:
-        sys.exit(f'error: {out} has {free / 1e9:.1f} GB left, and {len(sizes)} images take '
-                 f'{needed / 1e9:.1f} GB')
+        sys.exit(f'error: {out} has {sized(free)} left, and {counted(len(sizes), "image")} '
+                 f'take {sized(needed)}')
 
 
 def main() -> None:
@@ -68,7 +69,7 @@ def main() -> None:
     from mimco_mm.datasets.storage.tar_backend import TarPack
     from mimco_mm.datasets.storage.tar_index import write_index
     from mimco_mm.datasets.storage.tar_scan import scan_shards
-    from mimco_mm.names import counted, printable
+    from mimco_mm.names import counted, printable, sized
     from mimco_mm.progress import progress
     unfinished = args.out.with_name(f'{args.out.name}.unfinished')
     try:
@@ -90,7 +91,7 @@ def main() -> None:
     except (OSError, RuntimeError, packing.PackingError) as error:
         sys.exit(f'error: {error}')
     unfinished.rename(args.out)
-    print(printable(f'{args.out}: {counted(len(names), "image")}, {sum(sizes) / 1e9:.2f} GB, all '
+    print(printable(f'{args.out}: {counted(len(names), "image")}, {sized(sum(sizes))}, all '
                     f'of {args.images}; ignored: {source.ignored}'))
 
 
