@@ -7,6 +7,7 @@ from mmpretrain.registry import DATASETS
 from mmpretrain.structures import DataSample
 
 from ..errors import DataError
+from ..names import sized
 from .batched_views import image_seeds
 from .resilient_dataset import ResilientDataset
 
@@ -44,12 +45,13 @@ class ImagesInMemory(ResilientDataset):
                 raise DataError(
                     f'Images that are kept in memory have one size, {self._size(self.pixels[0])}, '
                     f'but {sample["data_samples"].img_path} has {self._size(image)}: add '
-                    "dict(type='Resize', scale=(WIDTH, HEIGHT)) to `train_pipeline`, or take "
-                    '`train_dataloader.dataset.type` ResilientDataset.')
+                    "dict(type='Resize', scale=(WIDTH, HEIGHT)) to the pipeline of the config's "
+                    '`train_dataloader.dataset.dataset`; for photographs take a config of '
+                    'configs/pretrain.')
             self.pixels[index] = image
             self.samples.append(sample['data_samples'])
         print_log(f'{len(self)} images are kept in memory: '
-                  f'{self.pixels.numel() / 2**20:.0f} MiB.', 'current')
+                  f'{sized(self.pixels.numel())}.', 'current')
 
     def __getitems__(self, indices: Sequence[int]) -> List[dict]:
         self.full_init()

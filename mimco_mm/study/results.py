@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import List
 
 from ..checkpoints import write_text
+from ..names import counted
 from ..records import read_json
 from .comparisons import compare
 from .plan import LENGTH_ROWS, NETWORKS, Size
@@ -47,4 +48,4 @@ def write_study(work_dir: Path, size: Size) -> str:
         plot_order(outcomes).savefig(work_dir / 'order.png', dpi=120)
     if len({r['epochs'] for r in results if r['row'] in LENGTH_ROWS}) > 1:
         plot_lengths(results, size).savefig(work_dir / 'lengths.png', dpi=120)
-    return f'{text}\nOf {len(results)} jobs; results and pictures are in {work_dir}\n'
+    return f'{text}\nOf {counted(len(results), "job")}; results and pictures are in {work_dir}\n'

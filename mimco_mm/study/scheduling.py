@@ -3,11 +3,12 @@
 import os
 import subprocess
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from multiprocessing import get_context, parent_process
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from statistics import mean
 from threading import Thread
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from .plan import METRICS, TEACHER, Job, Size
 from .running import run_job
@@ -41,6 +42,17 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
+@contextmanager
+def interrupting_jobs() -> Iterator[None]:
+    """Let an interruption reach the jobs, which save and end, before their pool waits for them."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        for process in active_children():
+            process.terminate()
+        raise
+
+
 def run_all(waiting: Sequence[Job], size: Size, configs: Path, work_dir: Path, workers: int,
             loader_workers: int, tell: Callable[[Job, str, float, float], None],
             ) -> List[str]:
@@ -64,7 +76,7 @@ def run_all(waiting: Sequence[Job], size: Size, configs: Path, work_dir: Path, w
     running: Dict[Future, Job] = {}
     left = TimeLeft(waiting, size, workers)
     with ProcessPoolExecutor(workers, get_context('spawn'), begin_worker,
-                             (work_dir / 'study.log', )) as pool:
+                             (work_dir / 'study.log', )) as pool, interrupting_jobs():
         while waiting or running:
             for job in [job for job in waiting if not job.row.taught
                         or taught[job.network, job.seed]][:workers - len(running)]:

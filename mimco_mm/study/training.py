@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TimeElapsedColumn
 
 from ..launching.run_lock import run_lock
 from ..options import CONFIGS
+from ..processes import listener
 from .plan import Job, Size
 from .results import write_results
 from .scheduling import run_all
@@ -32,7 +33,7 @@ def train_all(jobs: Sequence[Job], size: Size, work_dir: Path,
     # torch's and scikit-learn's threads: each process keeps to its share of the cores
     os.environ['OMP_NUM_THREADS'] = str(threads)
     columns = ('{task.description}', BarColumn(), '{task.percentage:3.0f} %', TimeElapsedColumn())
-    with run_lock(str(work_dir)), Progress(*columns) as bar:
+    with listener.listening(), run_lock(str(work_dir)), Progress(*columns) as bar:
         task = bar.add_task(f'{len(jobs)} jobs', total=1.)
 
         def tell(job: Job, line: str, done: float, left: float) -> None:

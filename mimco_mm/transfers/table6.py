@@ -5,13 +5,14 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from ..checkpoints import local_file, sha256_of
 from ..errors import UserError
 from ..options import apply_options, as_option, load_config
 from ..records import stored_record, write_json, write_result
 from ..tables import TABLE_6_PAIRS, Result, objections, read_logged
+from .options import absolute, data_keys, data_root
 
 Pair = Tuple[float, float]
 
@@ -30,6 +31,7 @@ class Sweep(NamedTuple):
     gpus: int
     work_dir: Path
     cfg_options: List[str]
+    data_root: Optional[str] = None
 
     @property
     def network(self) -> str:
@@ -41,11 +43,21 @@ class Sweep(NamedTuple):
     def command(self, pair: Pair) -> List[str]:
         """The run of one pair; --resume begins it, too."""
         drop_path, decay = pair
+        moved = data_keys(load_config(self.config), absolute(self.data_root)) \
+            if self.data_root else {}
         return ['bash', str(self.root / 'tools' / 'dist_train.sh'), self.config, str(self.gpus),
                 '--work-dir', str(self.folder(pair)), '--resume', '--cfg-options',
                 as_option('model.backbone.init_cfg.checkpoint', self.checkpoint),
                 f'model.backbone.drop_path_rate={drop_path:g}',
-                f'optim_wrapper.paramwise_cfg.layer_decay_rate={decay:g}', *self.cfg_options]
+                f'optim_wrapper.paramwise_cfg.layer_decay_rate={decay:g}',
+                *(as_option(*item) for item in moved.items()), *self.cfg_options]
+
+
+def tell_missing_images(sweep: Sweep) -> None:
+    """A line on images that are not here; they may be where the commands will run."""
+    root = sweep.data_root or data_root(load_config(sweep.config))
+    if not Path(root.rpartition('://')[2]).exists():
+        print(f'# there is no {root} here (--data-root DIR)')
 
 
 def run_sweep(sweep: Sweep) -> Path:
@@ -61,9 +73,13 @@ def run_sweep(sweep: Sweep) -> Path:
     out, first = sweep.work_dir / 'results.json', next(iter(results.values()))
     write_result(
         out, 'table6', sweep.config, sweep.checkpoint, first.start_sha256, data=first.data,
-        results={f'drop_path={drop_path:g} layer_decay={decay:g}': result.best['top1']
-                 for (drop_path, decay), result in results.items()})
+        results={name_of(pair): result.values['top1'] for pair, result in results.items()},
+        best={name_of(pair): result.best['top1'] for pair, result in results.items()})
     return out
+
+
+def name_of(pair: Pair) -> str:
+    return f'drop_path={pair[0]:g} layer_decay={pair[1]:g}'
 
 
 def run_pair(sweep: Sweep, pair: Pair) -> Result:
@@ -83,7 +99,7 @@ def run_pair(sweep: Sweep, pair: Pair) -> Result:
     result = read_logged(folder, 'imagenet')
     if 'top1' not in result.values:
         raise UserError(f'{folder} has no accuracy/top1 in its log: validation was off')
-    print(f'best top-1 {result.best["top1"]:.2f} %', flush=True)
+    print(f'top-1 {result.values["top1"]:.2f} %, best {result.best["top1"]:.2f} %', flush=True)
     return result
 
 
@@ -100,13 +116,16 @@ def environment() -> Dict[str, str]:
 
 
 def table(network: str, results: Dict[Pair, Result]) -> str:
-    """Best top-1 accuracy of each run beside the paper's, where it can stand there."""
+    """Top-1 of each run's last evaluation and the best of all, and the paper's where they compare.
+
+    As in the report of run.sh: the last one is what stands beside the paper's figure.
+    """
     paper = TABLE_6_PAIRS.get(network, {})
-    lines = [f'\n{"drop path":>10}{"layer decay":>13}{"top-1, %":>10}{"paper":>8}']
+    lines = [f'\n{"drop path":>10}{"layer decay":>13}{"top-1, %":>10}{"best":>8}{"paper":>8}']
     for (drop_path, decay), result in results.items():
         expected, reasons = paper.get((drop_path, decay)), objections(dict(network=network), result)
         lines.append(
-            f'{drop_path:10g}{decay:13g}{result.best["top1"]:10.2f}'
-            + (f'{expected:8.2f}' if expected else f'{"-":>8}')
-            + (f'  cannot stand beside it: {"; ".join(reasons)}' if reasons else ''))
+            f'{drop_path:10g}{decay:13g}{result.values["top1"]:10.2f}{result.best["top1"]:8.2f}'
+            + (f'{expected:8.2f}' if expected and not reasons else f'{"-":>8}')
+            + (f"  not the paper's: {'; '.join(reasons)}" if reasons else ''))
     return '\n'.join(lines)

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Sequence
 
+from mmengine.config import Config
 from torch import nn
 
 from ..checkpoints import write_whole
 from ..checkpoints.backbone_file import size_of, torch_file
+from ..engine.resuming import newest
 from ..errors import UserError
 from ..models.utils import batch_masks
 from ..names import printable
@@ -48,7 +50,7 @@ def stop_training(runner, kind: str, what: str, details: Sequence[str], mends: S
     runner.logger.error(f'{head} (the error that ends the run says what may help)')
     raise TrainingStopped('\n'.join([
         head, *details,
-        f'The batch of rank {saving_rank} {saved}.', last_checkpoint(runner.work_dir),
+        f'The batch of rank {saving_rank} {saved}.', last_checkpoint(runner.cfg),
         'What may help, likeliest first:',
         *(f'  - {mend}' for mend in mends)]))
 
@@ -62,15 +64,15 @@ def save_batch(runner, batch: dict, what: str, file: Path) -> None:
         inputs if isinstance(inputs, list) else [inputs]))))
 
 
-def last_checkpoint(work_dir: str) -> str:
+def last_checkpoint(cfg: Config) -> str:
     """What can be gone on from, and how.
 
     A resumed run repeats an unbroken one: it needs a change, which has to be meant.
     """
-    note = Path(work_dir) / 'last_checkpoint'
-    if not note.is_file():
+    found = newest(cfg)
+    if found is None:
         return 'No checkpoint of this run has been saved yet.'
-    return (f'Last checkpoint: {note.read_text().strip()}. `--resume` repeats the steps after it: '
+    return (f'Last checkpoint: {found.file}. `--resume` repeats the steps after it: '
             'change something with it and say so, as `--resume --amp off --force-change '
             'optim_wrapper`, or begin a new run from its weights, `--work-dir NEW --cfg-options '
             'load_from=FILE`.')

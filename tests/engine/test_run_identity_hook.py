@@ -7,6 +7,7 @@ import torch
 
 from mimco_mm.checkpoints import read_checkpoint
 from mimco_mm.errors import ConfigError
+from mimco_mm.watch.stopping import last_checkpoint
 from tests import tiny
 
 QUEUE, NECK = 'model.image_head.queue_len', 'model.patch_neck.hid_channels'
@@ -116,6 +117,18 @@ def test_force_change__counts_and_is_remembered(run):
     assert resumed(config(run, **changes), force_change=keys).iter == 8  # a job that is requeued
     said = told(config(run, **changes), force_change=[*keys, 'model'])
     assert said[0].startswith('--force-change model: this is what it was, or no key that')
+
+
+def test_force_change__of_the_optimizer_takes_a_rate_as_it_is(run):
+    changes = {'optim_wrapper.optimizer.lr': 0.5, 'auto_scale_lr.enable': False}  # as --lr 0.5
+    said = told(config(run, batch_size=8, **changes), force_change=['optim_wrapper'])
+    assert said[-1].endswith('--force-change optim_wrapper effective_batch iterations_an_epoch')
+    assert resumed(config(run, **changes), force_change=['optim_wrapper']).iter == 4
+
+
+def test_last_checkpoint__of_a_copy_is_its_own(run, finished):
+    assert str(finished) in (run / 'run' / 'last_checkpoint').read_text()
+    assert last_checkpoint(config(run)).startswith(f'Last checkpoint: {run}/run/epoch_2.pth.')
 
 
 def test_force_change__another_batch_goes_on_at_the_same_epoch(run):

@@ -76,6 +76,14 @@ def test_dry_run__prints_the_commands(runs):
                              'optim_wrapper.paramwise_cfg.layer_decay_rate=0.65 x=1')
 
 
+def test_data_root__goes_to_all_loaders(runs, tmp_path):
+    printed = call(TOOL, 'imagenet/vit-b', 'b.pth', '--dry-run', '--data-root', tmp_path / 'none')
+    for part in ('train_dataloader.dataset.dataset', 'val_dataloader.dataset',
+                 'test_dataloader.dataset'):
+        assert f'{part}.data_root="{tmp_path}/none"' in printed
+    assert printed.splitlines()[-1] == f'# there is no {tmp_path}/none here (--data-root DIR)'
+
+
 def test_sweep__resumes_what_stopped_and_skips_what_is_finished(files, runs):
     arguments = [*files, '--pairs', '0.1,0.75', '0.3,0.9']
     runs.code = 1
@@ -86,10 +94,11 @@ def test_sweep__resumes_what_stopped_and_skips_what_is_finished(files, runs):
     printed = call(TOOL, *arguments)
     assert len(runs.commands) == 3
     assert [line.split() for line in printed.splitlines()[-3:-1]] == [
-        ['0.1', '0.75', '72.00', '81.66'], ['0.3', '0.9', '73.00', '-']]
+        ['0.1', '0.75', '60.00', '72.00', '81.66'], ['0.3', '0.9', '60.00', '73.00', '-']]
     written = json.loads((Path(files[3]) / 'results.json').read_text())
-    assert written['results'] == {'drop_path=0.1 layer_decay=0.75': 72.,
-                                  'drop_path=0.3 layer_decay=0.9': 73.}
+    assert written['results'] == {'drop_path=0.1 layer_decay=0.75': 60.,
+                                  'drop_path=0.3 layer_decay=0.9': 60.}
+    assert list(written['best'].values()) == [72., 73.]
     assert re.search('holds results of something else: command was .*lr=1', refusal(
         TOOL, *arguments, '--cfg-options', 'optim_wrapper.optimizer.lr=1'))
     Path(files[1]).write_text('other weights, in a file of the same name')
@@ -100,7 +109,7 @@ def test_sweep__resumes_what_stopped_and_skips_what_is_finished(files, runs):
 def test_table__what_cannot_stand_beside_the_paper_says_so(files, runs):
     runs.data = {**suites.IMAGENET, 'train': dict(images=20, classes=1000)}
     assert call(TOOL, *files, '--pairs', '0.1,0.75').splitlines()[-2].endswith(
-        '71.00   81.66  cannot stand beside it: train has 20 images, not 1281167')
+        "60.00   71.00       -  not the paper's: train has 20 images, not 1281167")
 
 
 @pytest.mark.parametrize('options, message', [

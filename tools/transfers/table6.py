@@ -2,8 +2,9 @@
 
 The runs follow each other, each in a folder of its own under the work dir. What is finished is not
 done again, and a run that was interrupted is resumed: the same command goes on where it stopped. A
-run of another checkpoint or with other options is refused. Prints the best top-1 accuracy of each
-run beside the paper's, and writes results.json.
+run of another checkpoint or with other options is refused. Prints the top-1 accuracy of each run's
+last evaluation, the best of all, and the paper's figure where it is of the same data and schedule;
+writes results.json.
 
 Example:
   python tools/transfers/table6.py configs/benchmarks/imagenet/swin-t.py \\
@@ -29,6 +30,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         help='processes of a run (default: %(default)s)')
     parser.add_argument('--work-dir', type=Path,
                         help='default: work_dirs/table6_CONFIG_NAME')
+    parser.add_argument('--data-root', metavar='DIR',
+                        help="folder of train/CLASS and val/CLASS (default: the config's)")
     parser.add_argument('--dry-run', action='store_true', help='print the commands, and start none')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
                         help='more options of every run, e.g. optim_wrapper.optimizer.lr=8e-4')
@@ -62,12 +65,13 @@ def pair(text: str) -> tuple[float, float]:
 
 def main() -> None:
     args = parse_args()
-    from mimco_mm.transfers.table6 import Sweep, run_sweep
+    from mimco_mm.transfers.table6 import Sweep, run_sweep, tell_missing_images
     sweep = Sweep(ROOT, args.config, args.checkpoint, args.pairs, args.gpus, args.work_dir,
-                  args.cfg_options)
+                  args.cfg_options, args.data_root)
     if args.dry_run:
         for pair in sweep.pairs:
             print(shlex.join(sweep.command(pair)))
+        tell_missing_images(sweep)
         return
     print(f'Results are in {run_sweep(sweep)}')
 

@@ -81,7 +81,7 @@ class RunIdentityHook(Hook):
                 'The checkpoint is of another network than this run has:', *told, *unfit,
                 f'No run can go on with other shapes: set them back, {ELSE}.']))
         if unmeant:
-            keys = ' '.join(few_keys(unmeant, SHOWN))
+            keys = ' '.join([*self.force_change, *few_keys(unmeant, SHOWN)])
             raise ConfigError('\n  '.join([
                 'The checkpoint is of a run with other settings:', *told, *other_views(unmeant),
                 f'Set them back, {ELSE}. To go on with what is meant to change: --resume '

@@ -5,6 +5,7 @@ from .finding import (
     checkpoint_folders,
     finished,
     further_on,
+    newest,
     run_to_resume,
     what_is_safe,
 )
@@ -17,6 +18,6 @@ from .resumable_loop import ResumableEpochLoop
 __all__ = [
     'Difference', 'ResumableEpochLoop', 'beyond_end', 'changed_settings', 'checkpoint_folders',
     'covers', 'differences', 'few_keys', 'finished', 'further_on', 'identity_of', 'last_rate',
-    'misfits', 'other_views', 'rank_states', 'reschedule', 'restore', 'run_to_resume',
+    'misfits', 'newest', 'other_views', 'rank_states', 'reschedule', 'restore', 'run_to_resume',
     'shortened', 'what_is_safe'
 ]

@@ -42,11 +42,10 @@ def beyond_end(cfg: Config, found: str) -> str:
 
 def further_on(cfg: Config, chosen: Resumable) -> Iterator[str]:
     """Say of a run that was set back on purpose what a later ``--resume`` alone would take."""
-    with suppress(CheckpointError):
-        newest = find_resumable(*checkpoint_folders(cfg))
-        if newest and newest.iter > chosen.iter:
-            yield (f'{newest} lies in the work dir, and --resume alone takes it until this run is '
-                   'further: remove what is not to be gone on with.')
+    last = newest(cfg)
+    if last and last.iter > chosen.iter:
+        yield (f'{last} lies in the work dir, and --resume alone takes it until this run is '
+               'further: remove what is not to be gone on with.')
 
 
 def checkpoint_folders(cfg: Config) -> List[Path]:
@@ -98,11 +97,14 @@ def finished(cfg: Config) -> Optional[str]:
             f'N trains it further.){skipped}')
 
 
+def newest(cfg: Config) -> Optional[Resumable]:
+    """What ``--resume`` alone would take of the work dir; None without a whole checkpoint."""
+    with suppress(CheckpointError):
+        return find_resumable(*checkpoint_folders(cfg))
+
+
 def what_is_safe(cfg: Config) -> str:
     """What is left of a run whose checkpoint could not be written."""
-    try:
-        found = find_resumable(*checkpoint_folders(cfg))
-    except CheckpointError:
-        found = None
+    found = newest(cfg)
     return (f'Then --resume goes on from {found}: that file is whole.' if found else
             'No checkpoint of this run had been saved before; --resume then begins it anew.')

@@ -121,5 +121,9 @@ def other_views(found: List[Difference]) -> List[str]:
 
 
 def covers(key: str, wanted: Iterable[str]) -> Optional[str]:
-    """Which of some keys is ``key``, or a part of the config around it."""
-    return next((one for one in wanted if f'{key}.'.startswith(f'{one}.')), None)
+    """Which of some keys is ``key``, or a part of the config around it.
+
+    The scaling of the rate, which ``--lr`` switches off, counts as a part of the optimizer as well.
+    """
+    names = [f'{key}.', f'optim_wrapper.{key}.'] if key.startswith('auto_scale_lr') else [f'{key}.']
+    return next((one for one in wanted if any(name.startswith(f'{one}.') for name in names)), None)
