@@ -13,6 +13,8 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 from .plan import METRICS, TEACHER, Job, Size
 from .running import run_job
 
+SIGNAL_WAIT = 0.5  # seconds: what a thread has heard of signals is looked at between two waits
+
 
 def commit_of(folder: Path) -> Optional[str]:
     """The commit of a checkout, with '-changed' where files differ from it; None of none."""
@@ -40,6 +42,18 @@ def begin_worker(log: Path) -> None:
 def _end_with_parent() -> None:
     parent_process().join()
     os._exit(1)
+
+
+def run_or_end(*args) -> dict:
+    """``run_job``, whose process ends with it where it is interrupted.
+
+    It would wait for another job, maybe for ever: for the lock of the pool's queue, which an idle
+    process has when it is ended.
+    """
+    try:
+        return run_job(*args)
+    except KeyboardInterrupt:
+        os._exit(1)
 
 
 @contextmanager
@@ -81,12 +95,12 @@ def run_all(waiting: Sequence[Job], size: Size, configs: Path, work_dir: Path, w
             for job in [job for job in waiting if not job.row.taught
                         or taught[job.network, job.seed]][:workers - len(running)]:
                 waiting.remove(job)
-                running[pool.submit(run_job, job, size, configs, work_dir, loader_workers,
+                running[pool.submit(run_or_end, job, size, configs, work_dir, loader_workers,
                                     commit)] = job
             if not running:  # the teachers of these have failed
                 failed += [f'{job.name}: has no teacher' for job in waiting]
                 break
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            for future in wait(running, SIGNAL_WAIT, FIRST_COMPLETED).done:
                 job = running.pop(future)
                 if future.exception() is not None:
                     failed.append(f'{job.name}: {future.exception()}')

@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Callable
 
 from PIL import Image
 
@@ -32,6 +34,30 @@ def study(tmp_path: Path, data: Path, *more: str) -> subprocess.CompletedProcess
 
 def test_rows__are_the_packages():
     assert load_tool('study.py').ROWS == tuple(row.name for row in package.ROWS)
+
+
+def test_study__interrupted_ends_in_order_with_its_jobs_saved(tmp_path):
+    data = tiny.write_stripes(tmp_path / 'data', 20, 8)
+    # the second process is idle: the student waits for its teacher
+    command = [sys.executable, str(TOOLS / 'study.py'), *options(tmp_path, data), '--rows', 'mimco',
+               '--jobs', '2', '--set', 'epochs=99']
+    with subprocess.Popen(command, text=True, env=dict(os.environ, OMP_NUM_THREADS='1'),
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        log = tmp_path / 'study' / 'study.log'
+        wait_until(lambda: log.is_file() and 'Epoch(train)' in log.read_text())
+        process.terminate()
+        printed, _ = process.communicate(timeout=200)
+    assert process.returncode == 143
+    assert printed.splitlines()[-1] == 'interrupted; the same command goes on'
+    assert not (tmp_path / 'study' / 'running.lock').exists()
+    assert list((tmp_path / 'study' / 'vit_moby_seed-0' / 'pretrain').glob('iter_*.pth'))
+
+
+def wait_until(done: Callable[[], bool], seconds: int = 300) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.5)
 
 
 def test_study__trains_judges_reports_and_does_nothing_twice(tmp_path):
