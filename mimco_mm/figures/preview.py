@@ -43,7 +43,8 @@ def mean_similarity(similarity: np.ndarray, mask: Optional[np.ndarray]) -> Dict[
 
 def in_words(means: Dict[str, float]) -> str:
     """'masked 0.31, visible 0.45'"""
-    return ', '.join(f'{name} {round(value, 2) + 0.:.2f}' for name, value in means.items())
+    rounded = {name: round(value, 2) + 0. for name, value in means.items()}  # + 0: no -0.00
+    return ', '.join(f'{name} {value:.2f}' for name, value in rounded.items())
 
 
 def plot_preview(rows: Dict[str, np.ndarray],

@@ -124,11 +124,13 @@ class NaNGuardHook(Hook):
         if 'target_generator' in text:
             return ["The teacher's features: check its checkpoint and its `input_norm`; `--amp "
                     'off` computes them in float32.']
-        on_cpu = get_device() == 'cpu'  # in float32 already
-        mends = [*([] if on_cpu else [
-                     '`--amp bf16`, or `--amp off` for float32: float16 overflows at 65504.'
-                     if isinstance(wrapper, AmpOptimWrapper) else
-                     '`--amp off`: float32 instead of bfloat16.']),
+        if get_device() == 'cpu':
+            precision = []  # it is float32 already
+        elif isinstance(wrapper, AmpOptimWrapper):
+            precision = ['`--amp bf16`, or `--amp off` for float32: float16 overflows at 65504.']
+        else:
+            precision = ['`--amp off`: float32 instead of bfloat16.']
+        mends = [*precision,
                  f'A lower learning rate (`--lr`; its peak was '
                  f'{group.get("initial_lr", group["lr"]):.3g}) or a longer warm-up '
                  '(`param_scheduler.0.warmup`).',
