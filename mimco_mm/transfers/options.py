@@ -119,6 +119,12 @@ def data_root(cfg: Config) -> str:
     return (dataset.get('dataset') or dataset).data_root
 
 
+def tell_missing_images(root: str, option: str, of: str = '') -> None:
+    """A line on images that are not here; they may be where the commands will run."""
+    if not Path(root.rpartition('://')[2]).exists():
+        print(f'# {of}there is no {root} here ({option})')
+
+
 def what_matters(value: Any) -> Any:
     """A config, or options by key, less what does not change a result."""
     if isinstance(value, Mapping):

@@ -11,7 +11,8 @@ from ..figures import write_report
 from ..processes import number
 from ..records import RecordError, write_json
 from ..tables import effective_epochs, read_run, results_folder
-from .plan import Machines, Step, plan
+from .options import tell_missing_images
+from .plan import Machines, plan
 from .running import check, run_step
 
 # the algorithm's type -> its name in the paper's tables
@@ -61,7 +62,8 @@ def run_suite(request: SuiteRequest, root: Path) -> None:
             if step.problem:
                 print(f'# {step.name}: {step.problem}')
             else:
-                tell_missing_images(step)
+                tell_missing_images(step.identity['data_root'],
+                                    f'--data-root {step.benchmark}=DIR', f'{step.name}: ')
                 print(shlex.join(step.command))
         end_failed(step.problem for step in steps)
         return
@@ -78,13 +80,6 @@ def run_suite(request: SuiteRequest, root: Path) -> None:
     if not node:
         print(f'\n{write_report([work_dir], work_dir)}')
     end_failed(outcomes.values())
-
-
-def tell_missing_images(step: Step) -> None:
-    """A line on images that are not here; they may be where the commands will run."""
-    root = step.identity['data_root'].rpartition('://')[2]
-    if not Path(root).exists():
-        print(f'# {step.name}: there is no {root} here (--data-root {step.benchmark}=DIR)')
 
 
 def end_failed(outcomes: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..options import apply_options, as_option, load_config
 from ..records import stored_record, write_json, write_result
 from ..tables import TABLE_6_PAIRS, Result, objections, read_logged
-from .options import absolute, data_keys, data_root
+from .options import absolute, data_keys
 
 Pair = Tuple[float, float]
 
@@ -51,13 +51,6 @@ class Sweep(NamedTuple):
                 f'model.backbone.drop_path_rate={drop_path:g}',
                 f'optim_wrapper.paramwise_cfg.layer_decay_rate={decay:g}',
                 *(as_option(*item) for item in moved.items()), *self.cfg_options]
-
-
-def tell_missing_images(sweep: Sweep) -> None:
-    """A line on images that are not here; they may be where the commands will run."""
-    root = sweep.data_root or data_root(load_config(sweep.config))
-    if not Path(root.rpartition('://')[2]).exists():
-        print(f'# there is no {root} here (--data-root DIR)')
 
 
 def run_sweep(sweep: Sweep) -> Path:

@@ -121,11 +121,12 @@ class NaNGuardHook(Hook):
         if text.startswith('input'):
             return ['The images: look at those whose paths are saved, at the transforms of '
                     '`train_pipeline`, and at `data_preprocessor.mean` and `std`.']
+        on_cpu = get_device() == 'cpu'  # which computes in float32 already
         if 'target_generator' in text:
-            return ["The teacher's features: check its checkpoint and its `input_norm`; `--amp "
-                    'off` computes them in float32.']
-        if get_device() == 'cpu':
-            precision = []  # it is float32 already
+            return ["The teacher's features: check its checkpoint and its `input_norm`"
+                    + ('.' if on_cpu else '; `--amp off` computes them in float32.')]
+        if on_cpu:
+            precision = []
         elif isinstance(wrapper, AmpOptimWrapper):
             precision = ['`--amp bf16`, or `--amp off` for float32: float16 overflows at 65504.']
         else:

@@ -8,6 +8,7 @@ import tarfile
 import pytest
 from mmengine import fileio
 
+from mimco_mm.datasets import address_of
 from mimco_mm.datasets.ignored import HIDDEN, LINK, SPECIAL, Ignored
 from mimco_mm.datasets.storage import ShardError, TarBackend
 from mimco_mm.datasets.storage.tar_index import write_index
@@ -25,6 +26,16 @@ def folder(tmp_path_factory):
 def test_index__names_may_start_with_a_dot_and_other_members_are_left_out(tmp_path):
     write_tar(tmp_path / 'a.tar', {'./x/a.JPEG': b'1', './x/a.json': b'{}', 'README': b'-'})
     assert scanned(tmp_path) == [('x/a.JPEG', 512, 1)]
+
+
+def test_index__endings_in_capitals_are_tars_too(tmp_path):
+    write_tar(tmp_path / 'n01.TAR', {'a.jpg': b'1'})
+    outer = tmp_path / 'shards' / 'B.TAR'
+    outer.parent.mkdir()
+    write_tar(outer, {'n01.Tar': (tmp_path / 'n01.TAR').read_bytes(), 'n02/b.jpg': b'2'})
+    assert [name for name, *_ in scanned(outer.parent)] == ['n02/b.jpg', 'n01/a.jpg']
+    assert address_of(str(outer)) == f'tar://{outer}'
+    assert address_of(str(outer.parent)) == f'tar://{outer.parent}'
 
 
 @pytest.mark.parametrize('kind, links', [

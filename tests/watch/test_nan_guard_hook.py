@@ -117,7 +117,7 @@ def test_nan_of_the_teacher__is_named_with_its_layer(stopped):
     message, *_ = stopped(lambda runner, batch: poison(
         runner.model.target_generator.network.norm1.weight))
     assert 'output of target_generator.network.norm1 (LayerNorm)' in message
-    assert "teacher's features" in message
+    assert "teacher's features: check its checkpoint and its `input_norm`." in message  # on a CPU
 
 
 def test_nan_of_the_loss_alone__is_named(stopped, monkeypatch):

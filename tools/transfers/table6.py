@@ -65,13 +65,16 @@ def pair(text: str) -> tuple[float, float]:
 
 def main() -> None:
     args = parse_args()
-    from mimco_mm.transfers.table6 import Sweep, run_sweep, tell_missing_images
+    from mimco_mm.options import load_config
+    from mimco_mm.transfers.options import data_root, tell_missing_images
+    from mimco_mm.transfers.table6 import Sweep, run_sweep
     sweep = Sweep(ROOT, args.config, args.checkpoint, args.pairs, args.gpus, args.work_dir,
                   args.cfg_options, args.data_root)
     if args.dry_run:
         for pair in sweep.pairs:
             print(shlex.join(sweep.command(pair)))
-        tell_missing_images(sweep)
+        tell_missing_images(args.data_root or data_root(load_config(args.config)),
+                            '--data-root DIR')
         return
     print(f'Results are in {run_sweep(sweep)}')
 

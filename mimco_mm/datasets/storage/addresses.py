@@ -10,7 +10,7 @@ from ...names import command, printable
 from ..image_files import is_hidden
 from ..listing import count_images
 from .lmdb_backend import DATA
-from .tar_scan import find_shards
+from .tar_scan import find_shards, is_tar
 
 SCHEMES = ('tar', 'lmdb')
 TRAINING = 'train'
@@ -57,7 +57,7 @@ def address_of(source: str, asked_by: str = 'The place of images') -> str:
     path = Path(source)
     if path.is_file():
         check_archive(path)
-        return f'tar://{source}' if path.suffix == '.tar' else source
+        return f'tar://{source}' if is_tar(path.name) else source
     for inside in KAGGLE:
         if (path / inside / TRAINING).is_dir():
             return f'{source}/{inside}'

@@ -38,11 +38,16 @@ class ShardError(UserError, OSError):
     """Shards or their index are missing, cut or changed; the message says what mends it."""
 
 
+def is_tar(name: str) -> bool:
+    """Whether a file is a plain tar, by its name."""
+    return name.lower().endswith('.tar')
+
+
 def find_shards(pack: Path) -> List[Path]:
     """The shards of a folder, or one tar alone."""
     if pack.is_file():
-        return [pack] if pack.suffix == '.tar' else []
-    return sorted(path for path in pack.glob('*.tar') if not is_hidden(path.name))
+        return [pack] if is_tar(pack.name) else []
+    return sorted(path for path in pack.glob('*.[tT][aA][rR]') if not is_hidden(path.name))
 
 
 def scan_shards(pack: Path, ignored: Optional[Ignored] = None) -> Iterator[Part]:
@@ -111,7 +116,7 @@ def _scan(tar: tarfile.TarFile, size: int, ignored: Ignored
             raise tarfile.ReadError(f'{name} in it: {error}') from error
         for too_deep, _ in deeper:
             ignored.add_file(too_deep)
-        folder = name.removesuffix('.tar')
+        folder = name[:-len('.tar')]
         yield [(posixpath.join(posixpath.dirname(folder) if '/' in path else folder, path),
                 member.offset_data + offset, length) for path, offset, length in found], member.size
 
@@ -137,7 +142,7 @@ def _sorted_out(tar: tarfile.TarFile, size: int, ignored: Ignored
                 classes[name.partition('.')[0]] = os.fsdecode(label).strip()
         elif name.lower().endswith(SUFFIXES):
             images.append((name, member.offset_data, member.size))
-        elif name.endswith('.tar') and _path(member.name) == name:  # no link, each is read once
+        elif is_tar(name) and _path(member.name) == name:  # no link, each is read once
             inner.append((name, member))
         else:
             ignored.add_file(name)
