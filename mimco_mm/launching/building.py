@@ -23,7 +23,7 @@ KEYS = dict(
     build_test_loop='test_cfg', build_evaluator='val_evaluator', build_visualizer='visualizer',
     build_log_processor='log_processor', register_default_hooks='default_hooks',
     register_custom_hooks='custom_hooks', load_or_resume='load_from', train_step='model',
-    val_step='model', test_step='model', _forward='model')
+    val_step='model', test_step='model', _forward='model', _init_env='visualizer.vis_backends')
 LOADERS = dict(build_train_loop='train_dataloader', build_val_loop='val_dataloader',
                build_test_loop='test_dataloader', run_epoch='train_dataloader')
 SHOWN = 2  # keys that hold the same

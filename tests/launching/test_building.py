@@ -43,6 +43,8 @@ def train(cfg: Config) -> None:
      '`param_scheduler.0` cannot be used as it is: ValueError: end should be larger'),
     ('train_dataloader.sampler', dict(type='InfiniteSampler', dataset_size=3),
      '`train_dataloader.sampler` cannot be used as it is: TypeError'),
+    ('visualizer.vis_backends', [dict(type='NeptuneVisBackend')],  # its package is not installed
+     '`visualizer.vis_backends` cannot be used as it is: ImportError: .*pip install'),
 ])
 def test_parts_told__names_the_key(files, tmp_path, key, value, message):
     with pytest.raises(ConfigError, match=f'(?s){message}.*MIMCO_TRACEBACK=1'):
