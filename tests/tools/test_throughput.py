@@ -55,6 +55,15 @@ def test_tool__writes_rows_and_shares(tmp_path):
     assert 'ratio (range)' in printed
 
 
-@pytest.mark.parametrize('options', [['--batch-size', '1'], ['--repeats', '0']])
-def test_tool__says_what_it_needs(options):
-    assert 'expected --batch-size from 2 up' in refusal('speed/throughput.py', *options)
+@pytest.mark.parametrize('options, message', [
+    (['--batch-size', '1'], 'expected --batch-size from 2 up'),
+    (['--repeats', '0'], 'expected --batch-size from 2 up'),
+    (['resnet'], "expected one of swin-t, swin-b, vit-s, vit-b, got 'resnet'")])
+def test_tool__says_what_it_needs(options, message):
+    assert message in refusal('speed/throughput.py', *options)
+
+
+def test_tool__looks_for_images_before_it_measures(tmp_path):
+    assert 'There are no images' in refusal('speed/throughput.py', 'vit-s', '--images', tmp_path,
+                                            '--out', tmp_path / 'out.json')
+    assert not (tmp_path / 'out.json').exists()

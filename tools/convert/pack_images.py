@@ -96,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run_tool(main)
+    run_tool(main, goes_on=True)

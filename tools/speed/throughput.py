@@ -17,7 +17,7 @@ from command_line import Parser, run_tool
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = Parser(description=__doc__)
-    parser.add_argument('backbones', nargs='*', choices=[*NETWORKS, []], metavar='BACKBONE',
+    parser.add_argument('backbones', nargs='*', type=backbone, metavar='BACKBONE',
                         help=f'of {", ".join(NETWORKS)} (default: all)')
     parser.add_argument('--batch-size', type=int, default=16, metavar='B',
                         help='images (default: %(default)s; a GPU takes 256)')
@@ -39,14 +39,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
+def backbone(text: str) -> str:
+    if text not in NETWORKS:
+        raise argparse.ArgumentTypeError(f'expected one of {", ".join(NETWORKS)}, got {text!r}')
+    return text
+
+
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     import torch
     from mmengine.device import get_device
     from mmengine.registry import init_default_scope
 
+    from mimco_mm.datasets import list_images
     from mimco_mm.records import write_json
     from mimco_mm.speed.step_comparison import Setting, measure, measured_markdown, rates_of
+    if args.images:
+        list_images(args.images)  # none there, or no such folder: before minutes of steps
     init_default_scope('mmpretrain')
     logging.disable(logging.WARNING)  # of every parameter that the optimizer skips
     setting = Setting(args.batch_size, args.repeats, args.precision, args.device or get_device(),
