@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,22 @@ def test_pack__goes_on_after_an_interruption(data, tmp_path, monkeypatch, scheme
     monkeypatch.setattr(Path, 'read_bytes', lambda path: again.append(path.name) or read(path))
     assert '9 images' in pack(*options)
     assert '00.png' not in again and '07.png' in again
+
+
+@pytest.mark.parametrize('more, message', [
+    (['--shard-size', '0.05'], '--shard-size 0.02, not 0.05. Give the same again to go on'),
+    (['--format', 'lmdb'], '--format tar, not lmdb and --shard-size 0.02, not 1000. Give'),
+    (['--shard-size', '0.02'], r'other images \(9, now 8;.*remove the folder to start anew')])
+def test_pack__an_interrupted_one_goes_on_only_as_it_was_begun(data, tmp_path, monkeypatch, more,
+                                                               message):
+    with monkeypatch.context() as patch, pytest.raises(SystemExit, match='130'):
+        patch.setattr(packing, 'verify', lambda *_: signal.raise_signal(signal.SIGINT))
+        pack(data / 'train', tmp_path / 'out', '--shard-size', '0.02')
+    if 'other images' in message:
+        (data / 'train' / '03.png').unlink()
+    before = {path: path.read_bytes() for path in (tmp_path / 'out.unfinished').iterdir()}
+    assert re.search(message, refusal(PACK, data / 'train', tmp_path / 'out', *more))
+    assert before == {path: path.read_bytes() for path in (tmp_path / 'out.unfinished').iterdir()}
 
 
 @pytest.mark.parametrize('scheme', SCHEMES)

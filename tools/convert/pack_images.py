@@ -75,10 +75,12 @@ def main() -> None:
     try:
         source = open_source(args.images, args.image_column, args.label_column)
         names, sizes = source.names, source.sizes
-        unfinished.mkdir(parents=True, exist_ok=True)
-        check_space(unfinished, sizes)
         if args.format == 'tar':
             packing.check_shard_names(names)
+        unfinished.mkdir(parents=True, exist_ok=True)
+        check_space(unfinished, sizes)
+        packing.begin(unfinished, source, format=args.format, shard_size=args.shard_size)
+        if args.format == 'tar':
             written = packing.write_shards(source, unfinished, int(args.shard_size * 1e6))
         else:
             written = packing.write_lmdb(source, unfinished)
@@ -90,6 +92,7 @@ def main() -> None:
         packing.verify(pack, names, unfinished)
     except (OSError, RuntimeError, packing.PackingError) as error:
         sys.exit(f'error: {error}')
+    (unfinished / packing.BEGUN).unlink()
     unfinished.rename(args.out)
     print(printable(f'{args.out}: {counted(len(names), "image")}, {sized(sum(sizes))}, all '
                     f'of {args.images}; ignored: {source.ignored}'))

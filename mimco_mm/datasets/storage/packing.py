@@ -1,5 +1,7 @@
 """Images into tar shards or an LMDB database, byte for byte."""
 
+import hashlib
+import json
 import os
 import tarfile
 from collections import Counter
@@ -11,17 +13,44 @@ from typing import Iterator, Sequence
 
 from ...errors import UserError
 from ...names import printable
+from ...records import write_json
 from .lmdb_backend import DATA, import_lmdb, open_database
 from .packed_backend import Pack
 from .sources import Source
 from .tar_scan import find_shards
 
+BEGUN = 'begun.json'  # what an unfinished pack is of
 COMMIT = 1000  # images a transaction
 MAP_SIZE = 2**44  # bytes that a database may grow to; addresses, not disk space
 
 
 class PackingError(UserError, ValueError):
     """Images that the format cannot hold, or a pack that does not hold them all."""
+
+
+def begin(folder: Path, source: Source, **options: object) -> None:
+    """Note in the folder of an unfinished pack what it is of, or see that it is of the same.
+
+    Args:
+        options: those that decide which image lies where.
+
+    Raises:
+        PackingError: it was begun for other images, or with other options.
+    """
+    names = '\0'.join(source.names).encode(errors='surrogateescape')
+    asked = dict(options, images=len(source.names),
+                 sha256=hashlib.sha256(names + str(list(source.sizes)).encode()).hexdigest())
+    file = folder / BEGUN
+    if not file.exists():
+        return write_json(file, asked)
+    begun = json.loads(file.read_text())
+    told = [f'--{name.replace("_", "-")} {begun.get(name)}, not {value}'
+            for name, value in options.items() if begun.get(name) != value]
+    if begun != asked:
+        told = ' and '.join(told) or (f'other images ({begun.get("images")}, now '
+                                      f'{asked["images"]}; or of other names or sizes)')
+        raise PackingError(f'{folder} is of an interrupted command with {told}. Give the same '
+                           'again to go on, or remove the folder to start anew.')
 
 
 def check_shard_names(names: Sequence[str]) -> None:
