@@ -30,31 +30,31 @@ def arguments(architecture: Architecture) -> Dict[str, Any]:
 
 
 def timm_model(architecture: Architecture) -> Tuple[str, Dict[str, Any]]:
-    """Name of timm's model, and the arguments in which the architecture differs from it."""
+    """Name of timm's model, and the arguments in which the architecture differs from it.
+
+    The pooled feature is the mean of the last map, as this project's evaluations take it, in place
+    of a ViT's class token.
+    """
     wanted = arguments(architecture)
     changes = {name: {key: value for key, value in wanted.items() if value != standard[key]}
                for name, standard in NAMED.items() if standard.keys() == wanted.keys()}
     name = min(changes, key=lambda name: len(changes[name]))
-    return name, changes[name]
+    pooled = {} if isinstance(architecture, SwinArchitecture) else dict(
+        global_pool='avg', fc_norm=False)  # else timm would pool before the norm
+    return name, {**changes[name], **pooled}
 
 
 def timm_call(architecture: Architecture, path: str) -> str:
     """The Python expression that makes timm load an exported file."""
     name, changes = timm_model(architecture)
-    changed = ''.join(f', {key}={value}' for key, value in changes.items())
+    changed = ''.join(f', {key}={value!r}' for key, value in changes.items())
     return f'timm.create_model({name!r}, num_classes=0{changed}, checkpoint_path={path!r})'
 
 
 def timm_config(architecture: Architecture) -> dict:
-    """``config.json`` of a folder of the hub for timm.
-
-    The pooled feature is the mean of the last map, as this project's evaluations take it, in place
-    of a ViT's class token.
-    """
+    """``config.json`` of a folder of the hub for timm."""
     name, changes = timm_model(architecture)
     is_swin, side = isinstance(architecture, SwinArchitecture), architecture.image_size
-    if not is_swin:  # else timm would pool before the norm
-        changes = dict(changes, global_pool='avg', fc_norm=False)
     grid = side // architecture.stride
     return dict(
         architecture=name, num_classes=0, num_features=architecture.channels, global_pool='avg',

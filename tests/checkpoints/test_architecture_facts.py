@@ -156,9 +156,9 @@ def test_transformers_config__vit(tmp_path, architecture):
     (PAPERS[1][2], "timm.create_model('swin_base_patch4_window7_224', num_classes=0, "
                    "checkpoint_path='a b.safetensors')"),
     (PAPERS[2][2], "timm.create_model('vit_small_patch16_224', num_classes=0, num_heads=12, "
-                   "checkpoint_path='a b.safetensors')"),
-    (PAPERS[3][2], "timm.create_model('vit_base_patch16_224', num_classes=0, "
-                   "checkpoint_path='a b.safetensors')"),
+                   "global_pool='avg', fc_norm=False, checkpoint_path='a b.safetensors')"),
+    (PAPERS[3][2], "timm.create_model('vit_base_patch16_224', num_classes=0, global_pool='avg', "
+                   "fc_norm=False, checkpoint_path='a b.safetensors')"),
 ])
 def test_timm_call__of_the_papers_networks(architecture, expected):
     assert timm_call(architecture, 'a b.safetensors') == expected

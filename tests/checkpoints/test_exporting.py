@@ -58,6 +58,14 @@ def test_export__timms_model_gives_the_students_features(tmp_path, config):
     architecture = prepare_export(str(checkpoint), 'timm', heads_of(config)).architecture
     model = eval(timm_call(architecture, str(out)), dict(timm=timm)).eval()
     assert_features(network, lambda x: timm_map(model, x))
+    assert_pooled(network, model)
+
+
+def assert_pooled(network, model):
+    """timm's pooled feature is the mean of the last map, as our evaluations take it."""
+    with torch.no_grad():
+        difference = model(images(32)) - network(images(32))[-1].mean((2, 3))
+    assert difference.abs().max() < 1e-5
 
 
 @STUDENTS
@@ -83,9 +91,7 @@ def test_export__a_folder_for_timm_is_all_that_its_loader_needs(tmp_path, config
     TARGETS['timm'].save(tmp_path / 'out', export.state, export.architecture)
     model = timm.create_model(f'local-dir:{tmp_path / "out"}', pretrained=True).eval()
     assert_features(network, lambda x: timm_map(model, x))
-    with torch.no_grad():
-        difference = model(images(32)) - network(images(32))[-1].mean((2, 3))
-    assert difference.abs().max() < 1e-5
+    assert_pooled(network, model)
     data = timm.data.resolve_model_data_config(model)
     assert (data['input_size'], data['interpolation']) == ((3, 32, 32), 'bicubic')
     assert [255 * value for value in data['mean']] == pytest.approx([123.675, 116.28, 103.53])
@@ -97,13 +103,16 @@ def test_export__a_folder_for_timm_is_all_that_its_loader_needs(tmp_path, config
     assert again(images(32)).shape == (2, 5)
 
 
+POOLED = dict(global_pool='avg', fc_norm=False)
+
+
 @pytest.mark.parametrize('architecture, name, changes', [
     (SWIN_B, 'swin_base_patch4_window7_224', {}),
     (replace(SWIN_B, window=12), 'swin_base_patch4_window7_224',
      dict(window_size=12, img_size=384)),
-    (replace(VIT_S, heads=12), 'vit_small_patch16_224', dict(num_heads=12)),
+    (replace(VIT_S, heads=12), 'vit_small_patch16_224', dict(num_heads=12, **POOLED)),
     (replace(VIT_B, patch=14, layer_scale=True), 'vit_base_patch16_224',
-     dict(patch_size=14, init_values=1e-5))])
+     dict(patch_size=14, init_values=1e-5, **POOLED))])
 def test_timm_model__is_the_nearest_of_timms_own(architecture, name, changes):
     assert timm_model(architecture) == (name, changes)
 
