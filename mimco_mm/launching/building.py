@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from ..options.places import run_arguments
 from ..options.refusals import dicts
 from ..origins import is_own_file
-from .ending import TRACEBACK, message_of
+from .ending import TRACEBACK, chain, message_of
 
 # Function that is running -> key of what it builds or uses; inside of it others may say it better.
 KEYS = dict(
@@ -61,15 +61,6 @@ def ran_own_code(error: BaseException) -> bool:
     files = [frame.f_code.co_filename for frame in running]
     files += re.findall(r'^\s*File "([^"]+)"', str(error), re.MULTILINE)
     return any(map(is_own_file, files))
-
-
-def chain(error: BaseException) -> List[BaseException]:
-    """An error and what it came from, the first one last."""
-    found = []
-    while error is not None and error not in found:
-        found.append(error)
-        error = error.__cause__ or error.__context__
-    return found
 
 
 def frames(error: BaseException) -> List[FrameType]:

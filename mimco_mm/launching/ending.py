@@ -8,7 +8,7 @@ import sys
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Iterator, List, Optional
 
 import torch
 
@@ -43,10 +43,11 @@ def errors_told(goes_on: str = '') -> Iterator[None]:
     try:
         with listener.listening(ends_process=True, goes_on=goes_on):
             yield
-    except KeyboardInterrupt as interruption:
-        number = getattr(interruption, 'number', signal.SIGINT)
-        end_interrupted(str(interruption) or listener.at_once(number), number)
-    except Exception as error:
+    except (KeyboardInterrupt, Exception) as error:
+        for each in chain(error):  # a bare `except` may have made it another error: mmengine's has
+            if isinstance(each, KeyboardInterrupt):
+                number = getattr(each, 'number', signal.SIGINT)
+                end_interrupted(str(each) or listener.at_once(number), number)
         message = None if os.environ.get(TRACEBACK) else message_of(error)
         log(message or traceback.format_exc())
         leave_to_launcher(message, traceback.format_exc())
@@ -61,6 +62,15 @@ def errors_told(goes_on: str = '') -> Iterator[None]:
             raise SystemExit(f'error: {message}') from None
         print(f'error: {message}', file=sys.stderr, flush=True)
         end(1)
+
+
+def chain(error: BaseException) -> List[BaseException]:
+    """An error and what it came from, the first one last."""
+    found = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
 
 
 def message_of(error: BaseException) -> Optional[str]:
@@ -82,12 +92,10 @@ def message_of(error: BaseException) -> Optional[str]:
             return (f'{folder}, where {os.path.basename(os.fsdecode(error.filename))} lies or '
                     'should, is not there: was it deleted, or its disk unmounted? Bring it back, '
                     'or choose another --work-dir.')
-    seen = error
-    while seen is not None:
+    for seen in chain(error):
         if isinstance(seen, UserError):
             return without_workers_traceback(seen)
         if isinstance(seen, RuntimeError) and WORKER_GONE.search(str(seen)):
             return ('A data worker was killed, as happens where a machine runs out of memory: take '
                     f'fewer --workers, or a smaller --batch-size. ({str(seen).splitlines()[0]})')
-        seen = seen.__cause__ or seen.__context__
     return None

@@ -1,5 +1,9 @@
 """What is told of an error: the user's ones by their message, whoever has wrapped them."""
 
+import signal
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -69,3 +73,22 @@ def test_errors__are_what_they_were_to_others_too():
     assert issubclass(ConfigError, ValueError) and issubclass(CheckpointError, ValueError)
     assert issubclass(DataError, RuntimeError) and issubclass(MissingFile, FileNotFoundError)
     assert all(issubclass(one, UserError) for one in (ConfigError, DataError, MissingFile))
+
+
+SWALLOWED = '''
+import os, signal, time
+from mimco_mm.launching.building import parts_told
+from mimco_mm.launching.ending import errors_told
+with errors_told(), parts_told({}):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+    except:  # as mmengine has it around the formatting of a config
+        raise SyntaxError('Failed to format the config file')
+'''
+
+
+def test_errors_told__a_signal_that_a_library_took_for_an_error_is_one():
+    done = subprocess.run([sys.executable, '-c', SWALLOWED], capture_output=True, text=True,
+                          timeout=300)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, '\nInterrupted by SIGTERM.\n')
