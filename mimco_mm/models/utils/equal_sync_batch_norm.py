@@ -57,12 +57,14 @@ class _Normalise(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad: torch.Tensor) -> Tuple[Optional[torch.Tensor], ...]:
         x, weight, mean, var = ctx.saved_tensors
+        invstd = (var + ctx.eps).rsqrt()
+        # CUDA's kernel wants the saved statistics, and sums nothing where there is no weight
+        some_weight = torch.ones_like(mean) if weight is None else weight
         _, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
-            grad, x, weight, mean, var, None, None, False, ctx.eps, [False, True, True])
+            grad, x, some_weight, mean, var, mean, invstd, False, ctx.eps, [False, True, True])
         means = torch.stack([of_weight, of_bias]).to(mean.dtype)        # (2, C)
         all_reduce(means)
         mean_weight, mean_bias = means / (x.numel() // x.shape[1] * get_world_size())
-        invstd = (var + ctx.eps).rsqrt()
         scale = invstd if weight is None else invstd * weight
         shape = [1, -1] + [1] * (x.dim() - 2)
         of_x = (x - mean.view(shape)).mul_((-scale * invstd * mean_weight).view(shape))

@@ -1,9 +1,10 @@
-"""One float32 step on the host and on the device, both against float64."""
+"""One float32 step, with the BN of launched runs, on the host and the device, against float64."""
 
 from typing import Dict, Iterator
 
 import torch
 
+from ....models.utils import convert_sync_batchnorm
 from ...step import TrainingStep
 from ..rows import Row, Setting, judged
 from ..sizes import config_for
@@ -14,9 +15,9 @@ LEAST = 1e-6
 
 
 def run(setting: Setting) -> Iterator[Row]:
-    """Losses, gradients, queues and p3 of a step of MimCo with Swin-T and ViT-S."""
+    """Losses, gradients, queues, moving averages: BN of maps, of rows, and one without weights."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    for name in ('mimco_swin-t', 'mimco_vit-s'):
+    for name in ('mimco_swin-t', 'mimco_vit-s', 'teachers/mocov3_vit-s'):
         exact, host, device = outcomes(setting, name)
         for what in exact:
             far, near = (distance(one[what], exact[what]) for one in (device, host))
@@ -29,6 +30,7 @@ def outcomes(setting: Setting, name: str) -> Iterator[Dict[str, Dict[str, torch.
     config = config_for(setting, name)
     config.model.backbone.drop_path_rate = 0.  # each device draws by itself
     step = TrainingStep(config, IMAGES, torch.device('cpu'), None, True, setting.folder)
+    convert_sync_batchnorm(step.model)  # as a launched run has it
     start = {key: value.clone() for key, value in step.model.state_dict().items()}
     inputs = step.inputs
     for device, dtype in (('cpu', torch.float64), ('cpu', torch.float32),
@@ -48,9 +50,10 @@ def tensors(step: TrainingStep) -> Dict[str, Dict[str, torch.Tensor]]:
         'gradients': {name: p.grad for name, p in step.model.named_parameters()
                       if p.grad is not None},
         'queues': {key: value for key, value in state.items() if key.endswith('.keys')},
-        'p3': {key: value for key, value in state.items() if key.startswith('momentum_')}}
+        'moving averages': {key: value for key, value in state.items()
+                            if key.startswith('momentum_')}}
     return {what: {key: value.to('cpu', torch.float64, copy=True) for key, value in each.items()}
-            for what, each in found.items()}
+            for what, each in found.items() if each}
 
 
 def distance(one: Dict[str, torch.Tensor], other: Dict[str, torch.Tensor]) -> float:
