@@ -1,5 +1,6 @@
 """The faster layers compute what mmpretrain's own do, to rounding, forwards and backwards."""
 
+import math
 from typing import Callable
 
 import pytest
@@ -105,6 +106,28 @@ def test_moving_average__equals_mmpretrains_step_by_step():
         for (key, wanted), got in zip(averages[0].state_dict().items(),
                                       averages[1].state_dict().values()):
             assert torch.equal(wanted, got), key
+
+
+def test_cosine_ema__moves_once_in_a_step_of_accumulated_gradients():
+    """At the momentum of its iteration, as p3 does; the source moves between the steps alone."""
+    hub = MessageHub.get_current_instance()
+    hub.update_info('max_iters', 8)
+    source = nn.Linear(2, 2)
+    average = accelerate(CosineEMA(source, momentum=0.3))
+    wanted = source.weight.detach().clone()
+    try:
+        for iteration in range(8):
+            hub.update_info('accumulating', iteration % 2 > 0)
+            average.update_parameters(source)
+            if iteration % 2 == 0 and iteration:  # at 0 it is a copy
+                rate = 0.3 * (math.cos(math.pi * iteration / 8) + 1) / 2
+                wanted += rate * (source.weight.detach() - wanted)
+            torch.testing.assert_close(average.module.weight, wanted)
+            if iteration % 2:
+                nn.init.normal_(source.weight)
+    finally:
+        hub.update_info('accumulating', False)
+    assert average.steps == 8
 
 
 @pytest.mark.parametrize('onednn', [False, True])

@@ -10,7 +10,8 @@ from torch import nn
 class FastCosineEMA(CosineEMA):
     """mmpretrain's moving average, of all parameters at once, with its steps counted on the host.
 
-    The base class reads their number from the device for every parameter.
+    The base class reads their number from the device for every parameter. And it moves in every
+    iteration, this one once in a step of accumulated gradients, at the momentum of the iteration.
     """
 
     host_steps: Optional[torch.Tensor] = None
@@ -20,10 +21,13 @@ class FastCosineEMA(CosineEMA):
         """See the base class; ``steps`` is read once, and counted on."""
         if self.host_steps is None:
             self.host_steps = self.steps.cpu().clone()
-        if self.update_buffers or self.host_steps == 0 or self.host_steps % self.interval:
+        hub = MessageHub.get_current_instance()
+        if self.host_steps and hub.get_info('accumulating', False):
+            self.steps += 1  # the model is as it was
+        elif self.update_buffers or self.host_steps == 0 or self.host_steps % self.interval:
             super().update_parameters(model)
         else:
-            total = MessageHub.get_current_instance().get_info('max_iters')
+            total = hub.get_info('max_iters')
             annealing = (cos(pi * self.host_steps / float(total)) + 1) / 2
             momentum = self.end_momentum - (self.end_momentum - self.momentum) * annealing
             averages = list(self.module.parameters())

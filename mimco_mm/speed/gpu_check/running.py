@@ -32,7 +32,7 @@ class Part(NamedTuple):
 PARTS = (
     Part('attention', 'Attention against float32 products, and its kernels', 50),
     Part('main_command', 'The main command, and --resume', 120),
-    Part('parity', 'A float32 step of the host and of the device', 75),
+    Part('parity', 'A float32 step of the host and of the device', 60),
     Part('waits', 'Waits of the host for the device', 60),
     Part('step_times', 'Steps a second beside stock SimMIM', 200),
     Part('decoding', 'JPEGs decoded on the device', 40),

@@ -15,9 +15,9 @@ LEAST = 1e-6
 
 
 def run(setting: Setting) -> Iterator[Row]:
-    """Losses, gradients, queues, moving averages: BN of maps, of rows, and one without weights."""
+    """Losses, gradients, queues and p3 of a step of MimCo with Swin-T and ViT-S."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    for name in ('mimco_swin-t', 'mimco_vit-s', 'teachers/mocov3_vit-s'):
+    for name in ('mimco_swin-t', 'mimco_vit-s'):
         exact, host, device = outcomes(setting, name)
         for what in exact:
             far, near = (distance(one[what], exact[what]) for one in (device, host))
@@ -50,10 +50,9 @@ def tensors(step: TrainingStep) -> Dict[str, Dict[str, torch.Tensor]]:
         'gradients': {name: p.grad for name, p in step.model.named_parameters()
                       if p.grad is not None},
         'queues': {key: value for key, value in state.items() if key.endswith('.keys')},
-        'moving averages': {key: value for key, value in state.items()
-                            if key.startswith('momentum_')}}
+        'p3': {key: value for key, value in state.items() if key.startswith('momentum_')}}
     return {what: {key: value.to('cpu', torch.float64, copy=True) for key, value in each.items()}
-            for what, each in found.items() if each}
+            for what, each in found.items()}
 
 
 def distance(one: Dict[str, torch.Tensor], other: Dict[str, torch.Tensor]) -> float:
