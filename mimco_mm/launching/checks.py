@@ -6,23 +6,20 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Dict, List
 
-from mmengine import fileio
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
-from mmpretrain.registry import DATASETS, HOOKS, MODELS
+from mmpretrain.registry import HOOKS, MODELS
 
 from ..checkpoints import local_file, traces_of_a_run
-from ..datasets import ImageFolder, count_images, list_images
 from ..engine import check_parts
 from ..engine.resuming import checkpoint_folders, run_to_resume
-from ..engine.start_check import less_than_a_batch
-from ..errors import ConfigError, UserError, told_at
-from ..options.data import innermost_dataset
+from ..errors import ConfigError, told_at
 from ..options.shortcuts import knn_hooks, transforms
 from ..teacher_parts import teacher_parts
 from .driver import check_driver
 from .run_lock import check_lock
+from .training_images import check_batch, check_data, check_queues
 
 NEEDED = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
 CROPS = ('Crop', 'Resize')  # in the names of transforms whose `scale` is an image's side
@@ -101,27 +98,6 @@ def check_teacher(teacher: dict) -> None:
                           f'{own}.')
 
 
-def check_data(cfg: Config) -> None:
-    """Refuse a training set whose folder is not there."""
-    dataset = innermost_dataset(cfg.get('train_dataloader'))
-    if dataset is None or not isinstance(dataset.get('data_root'), str):
-        return
-    folder = dataset.data_root if dataset.get('ann_file') else images_of(dataset)
-    try:
-        next(iter(fileio.list_dir_or_file(folder)), None)
-    except UserError:  # packed images, which say what is wrong with them
-        raise
-    except (OSError, RuntimeError) as error:
-        raise ConfigError(f'There is no folder {folder} with images to train on (seen from '
-                          f'{Path.cwd()}). Name one with --data FOLDER.') from error
-
-
-def images_of(dataset: dict) -> str:
-    """The folder of a dataset's images."""
-    return '/'.join(part for part in (dataset['data_root'], dataset.get('data_prefix'))
-                    if isinstance(part, str) and part)
-
-
 def check_teacher_file(cfg: Config) -> None:
     """Read each frozen teacher as a run would, so that an unfit one is told once, and early.
 
@@ -133,23 +109,6 @@ def check_teacher_file(cfg: Config) -> None:
             MMLogger.get_instance('checks').setLevel(logging.WARNING)  # no line for each tensor
             with told_at(key):
                 MODELS.build(part.target_generator).init_weights()
-
-
-def check_batch(cfg: Config, processes: int) -> None:
-    """Refuse a folder with fewer images than one batch, counting no further than that."""
-    loader, dataset = cfg.get('train_dataloader'), innermost_dataset(cfg.get('train_dataloader'))
-    if dataset is None or not loader.get('drop_last') or dataset.get('ann_file'):
-        return
-    kind = DATASETS.get(dataset.type) if isinstance(dataset.get('type'), str) else None
-    if kind is None or not issubclass(kind, ImageFolder):
-        return
-    # each rank has its share of the images, and the last share is filled up
-    needed = (loader.batch_size - 1) * processes + 1
-    found = count_images(images_of(dataset), needed)
-    if not found:
-        list_images(images_of(dataset))  # says what else there is
-    if found < needed:
-        raise less_than_a_batch(found, loader.batch_size, processes)
 
 
 def check_knn(cfg: Config) -> None:
@@ -182,6 +141,7 @@ def check_files(cfg: Config, processes: int = 1) -> None:
     init_default_scope(cfg.get('default_scope') or 'mmpretrain')
     check_data(cfg)
     check_batch(cfg, processes)
+    check_queues(cfg, processes)
     check_knn(cfg)
 
 

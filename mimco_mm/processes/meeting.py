@@ -18,7 +18,10 @@ LAUNCHERS = dict(
            'srun, as tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR does'),
     mpi=(('OMPI_COMM_WORLD_LOCAL_RANK', 'OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE',
           'MASTER_ADDR'), "Open MPI's mpirun, with MASTER_ADDR set"))
-RANKS = dict(slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
+# launcher -> the names that processes go by from here on: those of the launcher. mmengine sets
+# LOCAL_RANK of Slurm's, by which a model is wrapped, but not of MPI's.
+RANKS = dict(slurm=dict(RANK='SLURM_PROCID'),
+             mpi=dict(RANK='OMPI_COMM_WORLD_RANK', LOCAL_RANK='OMPI_COMM_WORLD_LOCAL_RANK'))
 
 
 def check_launcher(launcher: str) -> None:
@@ -33,8 +36,7 @@ def check_launcher(launcher: str) -> None:
         raise ConfigError(f'--launcher {launcher} is for processes that it has started, and '
                           f'{", ".join(missing)} of its environment is not there: start this by '
                           f'{starter}.')
-    if launcher in RANKS:  # under the one name that this process goes by from here on
-        os.environ['RANK'] = os.environ[RANKS[launcher]]
+    os.environ.update({ours: os.environ[name] for ours, name in RANKS.get(launcher, {}).items()})
 
 
 def check_alone() -> None:

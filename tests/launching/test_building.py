@@ -63,6 +63,16 @@ def test_check_files__a_batch_on_each_process(files, tmp_path, processes, batch,
         check_files(cfg, processes)
 
 
+def test_check_files__keys_of_all_processes_fit_the_queue(files, tmp_path):
+    cfg = small(files, tmp_path / 'run', **{
+        'train_dataloader.batch_size': 2, 'model.patch_head.queue_len': 3})
+    check_files(cfg, 1)
+    with pytest.raises(ConfigError, match='^2 ranks x 2 images bring 4 keys in an iteration, more '
+                                          'than `model.patch_head.queue_len`=3 holds: take a '
+                                          '--batch-size of 1 at most'):
+        check_files(cfg, 2)
+
+
 @HOOKS.register_module()
 class HookWithABug(Hook):
 

@@ -10,8 +10,9 @@ from mmengine.config import Config
 from mimco_mm.checkpoints import CheckpointError
 from mimco_mm.errors import ConfigError, UserError
 from mimco_mm.launching import Request
-from mimco_mm.launching.checks import check_data, check_sizes, check_start
+from mimco_mm.launching.checks import check_sizes, check_start
 from mimco_mm.launching.run_config import complete
+from mimco_mm.launching.training_images import check_data
 from mimco_mm.options import CONFIGS, set_option
 from mimco_mm.options.data import set_data
 

@@ -1,5 +1,6 @@
 """How many processes, where they meet, and what is told of one that ends badly."""
 
+import os
 import signal
 
 import pytest
@@ -30,16 +31,17 @@ def test_needs_launcher(environment):
         needs_launcher(0)
 
 
-@pytest.mark.parametrize('launcher, variables', [
-    ('mpi', dict(OMPI_COMM_WORLD_RANK='3', OMPI_COMM_WORLD_LOCAL_RANK='1', OMPI_COMM_WORLD_SIZE='4',
-                 MASTER_ADDR='a')),
-    ('slurm', dict(SLURM_PROCID='3', SLURM_NTASKS='4', SLURM_NODELIST='a'))])
-def test_rank__of_each_launcher(launcher, variables, environment):
+@pytest.mark.parametrize('launcher, local, variables', [
+    ('mpi', '1', dict(OMPI_COMM_WORLD_RANK='3', OMPI_COMM_WORLD_LOCAL_RANK='1',
+                      OMPI_COMM_WORLD_SIZE='4', MASTER_ADDR='a')),
+    ('slurm', '0', dict(SLURM_PROCID='3', SLURM_NTASKS='4', SLURM_NODELIST='a'))])
+def test_rank__of_each_launcher(launcher, local, variables, environment):
     environment('RANK', '0')
+    environment('LOCAL_RANK', '0')  # as train.py and test.py begin
     for name, value in variables.items():
         environment(name, value)
     check_launcher(launcher)
-    assert rank_here() == 3
+    assert rank_here() == 3 and os.environ['LOCAL_RANK'] == local  # mmengine finds Slurm's
 
 
 def test_one_of_several_processes__does_not_train_alone(environment):
