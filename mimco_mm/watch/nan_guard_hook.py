@@ -14,18 +14,20 @@ from .diagnosis import NOTHING, first_bad_tensor
 from .stopping import stop_training
 
 NEVER = 2**62  # later than any iteration
+LEAST_SCALE = 1e-4  # fairseq's; a healthy run's is above 100
 
 
 @HOOKS.register_module()
 class NaNGuardHook(Hook):
     """Ends a run at a NaN or an infinity, and names the tensor in which it first appeared.
 
-    Two values tell, and both are on the host anyway:
+    Two values tell, which are on the host anyway:
 
     - The gradient norm, which clipping needs before the optimizer's step (without ``clip_grad`` it
       is computed here, and logged). It is that of the gradients averaged over all ranks, so all of
       them see it in the same step, and stop before the weights are spoilt. float16 is left out:
-      its gradients overflow at times, and its scaler then skips the step by itself.
+      its gradients overflow at times, and its scaler then skips the step by itself. A scale below
+      ``LEAST_SCALE``, looked at every ``interval`` iterations, tells of too many skips.
     - The losses, which the logger reads after each step. They may differ between ranks, so several
       ranks ask each other every ``interval`` iterations and at the end of the epoch, before a
       checkpoint is written; one process alone stops at once.
@@ -62,8 +64,11 @@ class NaNGuardHook(Hook):
         bad = [f'{name} is {value}' for name, value in values.items() if not math.isfinite(value)]
         if bad and self.bad_iter == NEVER:
             self.bad_iter, self.bad_batch, self.bad_losses = runner.iter, data_batch, ', '.join(bad)
-        if runner.world_size == 1 or self.every_n_train_iters(runner, self.interval):
+        questions = self.every_n_train_iters(runner, self.interval)
+        if runner.world_size == 1 or questions:
             self.check_losses(runner)
+        if questions:
+            self.check_scale(runner)
 
     def after_train_epoch(self, runner) -> None:
         self.check_losses(runner)
@@ -78,6 +83,14 @@ class NaNGuardHook(Hook):
         if int(first) < NEVER:
             self.stop(runner, self.bad_losses or 'a loss of another rank is not finite',
                       f'Not finite since iteration {int(first) + 1}.')
+
+    def check_scale(self, runner) -> None:
+        """Stop where float16's scaler leaves out every step; the scale is the same on all ranks."""
+        scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
+        scale = 1. if scaler is None else scaler.get_scale()
+        if scale < LEAST_SCALE:
+            self.stop(runner, f'the loss scale of float16 has fallen to {scale:.1e}',
+                      'Step after step was left out, as its gradients were not finite.')
 
     def check_gradient(self, runner, *optimizer_step) -> None:
         """Stop before the optimizer takes a gradient that is not finite."""

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from mmpretrain.registry import HOOKS, RUNNERS
 
 from mimco_mm.models import InfoNCELoss, MaskedSwinTransformer, MimCoDataPreprocessor
 from mimco_mm.watch.diagnosis import describe
+from mimco_mm.watch.nan_guard_hook import NaNGuardHook
 from mimco_mm.watch.stopping import TrainingStopped
 from tests import tiny
 
@@ -118,6 +120,15 @@ def test_nan_of_the_teacher__is_named_with_its_layer(stopped):
         runner.model.target_generator.network.norm1.weight))
     assert 'output of target_generator.network.norm1 (LayerNorm)' in message
     assert "teacher's features: check its checkpoint and its `input_norm`." in message  # on a CPU
+
+
+def test_float16_that_skips_every_step__is_told_by_its_scale(stopped):
+    def fall(runner, batch):
+        next(hook for hook in runner.hooks if isinstance(hook, NaNGuardHook)).interval = 1
+        runner.optim_wrapper.loss_scaler = SimpleNamespace(get_scale=lambda: 2.**-20)  # a GPU's
+
+    message, *_ = stopped(fall)
+    assert 'the loss scale of float16 has fallen to 9.5e-07' in message
 
 
 def test_nan_of_the_loss_alone__is_named(stopped, monkeypatch):
