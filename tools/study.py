@@ -19,6 +19,7 @@ from command_line import Parser, count, run_tool
 # those of mimco_mm.study, which is slow to import: not for --help
 ROWS = ('scratch', 'moby', 'simmim-long', 'simmim', 'simmim-moby', 'mimco', 'patch-only',
         'image-only', 'l1', 'no-mask')
+OPTIONS = dict(data_root='data', workers='jobs')  # argument -> its option
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -48,8 +49,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         help='jobs at a time (default: a CPU core each; with a GPU half the '
                              'cores, 8 at most)')
     parser.add_argument('--only-report', action='store_true',
-                        help='write tables and plots of the jobs that are done, and train nothing')
+                        help='write tables and plots of all that is done in --out, and train '
+                             'nothing')
     args = parser.parse_args(argv)
+    if args.only_report:
+        idle = [name for name in ('set', 'part', 'data_root', 'download', 'networks', 'rows',
+                                  'lengths', 'seeds', 'workers')
+                if getattr(args, name) != parser.get_default(name)]
+        if idle:
+            parser.error('--only-report is of all that lies in --out (or in the folder of --size): '
+                         f'leave out --{", --".join(OPTIONS.get(name, name) for name in idle)}')
     for name in ('networks', 'rows', 'lengths', 'seeds'):
         given = getattr(args, name)
         if given and len(set(given)) < len(given):
@@ -64,12 +73,22 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from mimco_mm.study import changed_size, choose_jobs, prepare, train_all, write_study
+    from mimco_mm.study import (
+        changed_size,
+        choose_jobs,
+        prepare,
+        stored_size,
+        train_all,
+        write_study,
+    )
+    if args.only_report:
+        print(write_study(args.work_dir, stored_size(args.work_dir)), end='')
+        return
     size = changed_size(args.size, args.set)
     jobs = choose_jobs(args.part, args.size, size, args.networks, args.seeds, args.rows,
                        args.lengths)
     prepare(args.data_root, args.work_dir, size, args.download)
-    failed = [] if args.only_report else train_all(jobs, size, args.work_dir, args.workers)
+    failed = train_all(jobs, size, args.work_dir, args.workers)
     print(write_study(args.work_dir, size), end='')
     if failed:
         sys.exit('error: these jobs failed, see study.log; the same command tries them again:\n'

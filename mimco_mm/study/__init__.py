@@ -1,5 +1,12 @@
 from .comparisons import COMPARISONS, VERDICTS, Comparison, compare, gap, holm
-from .data import check_classes, prepare, write_cifar10, write_held_out, write_subset
+from .data import (
+    check_classes,
+    prepare,
+    stored_size,
+    write_cifar10,
+    write_held_out,
+    write_subset,
+)
 from .plan import (
     LENGTH_ROWS,
     LENGTHS,
@@ -29,6 +36,6 @@ __all__ = [
     'Row', 'SEEDS', 'SIZES', 'Size', 'TEACHER', 'TimeLeft', 'VERDICTS', 'as_markdown',
     'changed_size', 'check_classes', 'choose_jobs', 'compare', 'gap', 'holm', 'jobs',
     'length_jobs', 'of_rows', 'plot_lengths', 'plot_order', 'plot_scores', 'prepare', 'run_all',
-    'run_job', 'train_all', 'write_cifar10', 'write_held_out', 'write_results', 'write_study',
-    'write_subset'
+    'run_job', 'stored_size', 'train_all', 'write_cifar10', 'write_held_out', 'write_results',
+    'write_study', 'write_subset'
 ]

@@ -9,10 +9,11 @@ from urllib.error import URLError
 from ..datasets import list_images
 from ..errors import DataError
 from ..progress import progress
-from ..records import claim, folder_identity, stored_record
+from ..records import claim, folder_identity, read_json, stored_record
 from .plan import Size
 
 PARTS = ('train', 'test')
+SETTINGS = 'settings.json'  # what the results in a work dir are of
 
 
 def prepare(source: Path, work_dir: Path, size: Size, download: bool) -> None:
@@ -33,12 +34,24 @@ def prepare(source: Path, work_dir: Path, size: Size, download: bool) -> None:
         fetch_cifar10(source)
     identity = dict(size=size._asdict(), data_root=str(source.resolve()),
                     images=folder_identity(source))
-    file, mend = work_dir / 'settings.json', 'Choose another --out, or remove that one.'
+    file, mend = work_dir / SETTINGS, 'Choose another --out, or remove that one.'
     stored_record(file, identity, mend)
     check_batch(check_classes(source)['train'], size)  # before the work dir is claimed
     claim(file, identity, mend)
     if not (work_dir / 'data').is_dir():
         write_subset(source, work_dir / 'data', size.train, size.test)
+
+
+def stored_size(work_dir: Path) -> Size:
+    """The size of the study in a work dir.
+
+    Raises:
+        DataError: there is none.
+    """
+    file = work_dir / SETTINGS
+    if not file.is_file():
+        raise DataError(f'There is no study in {work_dir}: --out names its folder.')
+    return Size(**read_json(file)['identity']['size'])
 
 
 def fetch_cifar10(root: Path) -> None:

@@ -102,3 +102,10 @@ def test_study__trains_judges_reports_and_does_nothing_twice(tmp_path):
         'study.py', '--size', 'reduced', '--set', 'batch_size=64', '--data', str(data), '--out',
         str(tmp_path / 'small'))
     assert not (tmp_path / 'small').exists()
+
+
+def test_only_report__is_of_what_lies_there(tmp_path):
+    study_dir = tmp_path / 'study'
+    assert 'There is no study in' in refusal('study.py', '--only-report', '--out', study_dir)
+    assert 'leave out --data, --jobs' in refusal(
+        'study.py', '--only-report', '--jobs', 2, '--data', tmp_path, '--out', study_dir)
