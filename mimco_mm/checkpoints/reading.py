@@ -9,6 +9,7 @@ from typing import Any, Optional, Sequence
 import torch
 from safetensors.torch import load_file
 
+from ..names import sized
 from .damage import damaged_record, damaged_tensors
 from .errors import CheckpointError
 from .folders import is_index, shards, weights_file
@@ -19,6 +20,7 @@ from .stand_ins import is_a_call, refused_class, under
 MAX_FOREIGN_CLASSES = 64
 # How many missing tensors an error names.
 SHOWN = 6
+ZIP = b'PK\x03\x04'  # how a zip archive begins, which PyTorch's files are
 
 
 def read_checkpoint(path: str, stand_ins: bool = True, map_location: Any = None) -> dict:
@@ -137,6 +139,9 @@ def _complaint(file: Path, error: Exception) -> str:
     if blocked:
         return _told_call(file, blocked[1])
     start = _start(file)
+    if start.startswith(ZIP) and not _names_in_zip(file):
+        return (f'{file} ({sized(file.stat().st_size)}) begins as a checkpoint of PyTorch, and its '
+                'end is missing. Copy or download it again.')
     return (f'{file} ({file.stat().st_size} bytes, the first are {start[:32]}) is no checkpoint of '
             f'PyTorch or safetensors, or a truncated or damaged one ({type(error).__name__}).'
             f'{_likely_cause(file, start)}')

@@ -128,7 +128,7 @@ def schedule(runner) -> str:
             for one in schedulers]
     end = max(ends, default=0)
     epoch = end / len(runner.train_dataloader)
-    text = f'warm-up {warmup} iterations, schedule to epoch {epoch:.4g}'
+    text = f'warm-up {counted(warmup, "iteration")}, schedule to epoch {epoch:.4g}'
     if schedulers and end != runner.max_iters:
         text += (f', while the run ends with epoch {runner.max_epochs}: --epochs sets both')
     rate = last_rate(runner)

@@ -85,7 +85,7 @@ def write_tensor(path):
     (write_missing, 'No such checkpoint file'),
     (write_directory, 'is a folder without weights.*It holds nothing: give the file that is'),
     (write_empty, '0 bytes.* is no checkpoint of PyTorch or safetensors'),
-    (write_truncated, 'is no checkpoint of PyTorch or safetensors, or a truncated'),
+    (write_truncated, 'begins as a checkpoint of PyTorch, and its end is missing'),
     (write_truncated_legacy, 'is no checkpoint of PyTorch or safetensors, or a truncated'),
     (write_html, 'is no checkpoint of PyTorch or safetensors.* It is a web page'),
     (write_xml, 'is no checkpoint of PyTorch or safetensors.* It is a web page'),
@@ -202,12 +202,14 @@ def test_read_checkpoint__foreign_dict_is_no_hindrance(tmp_path, zipped):
     assert content['config'] == dict(lr=1.) or torch.__version__ < '2.6'  # then it is empty
 
 
-@pytest.mark.parametrize('write', [write_truncated, write_truncated_legacy])
-def test_read_checkpoint__truncated_file_gets_no_other_cause(tmp_path, write):
+@pytest.mark.parametrize('write, cause', [
+    (write_truncated, 'begins as a checkpoint of PyTorch, and its end is missing'),
+    (write_truncated_legacy, r'or a truncated or damaged one \(\w+\)\.$')])
+def test_read_checkpoint__truncated_file_gets_no_other_cause(tmp_path, write, cause):
     """It is neither a web page, nor a program, nor an archive to unpack."""
     path = tmp_path / 'bad.pth'
     write(path)
-    with pytest.raises(CheckpointError, match=r'or a truncated or damaged one \(\w+\)\.$'):
+    with pytest.raises(CheckpointError, match=cause):
         read_checkpoint(str(path))
 
 
