@@ -149,7 +149,7 @@ class TestCheckStart:
         (tmp_path / 'cut.pth').write_bytes(b'PK\x03\x04')
         with pytest.raises(CheckpointError, match='has no optimizer, message_hub: a run goes on'):
             check_start(merged(resume=str(tmp_path / 'backbone_epoch_1.pth')))
-        with pytest.raises(CheckpointError, match='cut.pth .4 bytes'):
+        with pytest.raises(CheckpointError, match='cut.pth .*its end is missing'):
             check_start(merged(resume=str(tmp_path / 'cut.pth')))
         with pytest.raises(CheckpointError, match='of this machine, got http://x/a.pth'):
             check_start(merged(resume='http://x/a.pth'))
