@@ -100,7 +100,7 @@ def test_resume__of_a_damaged_copy_with_more_epochs(folder, finished):
     dry, ended = run_forked(dict(dry=[*command, '--dry-run'], real=command), folder).values()
     assert (dry.code, ended.code) == (0, 0), ended.text
     for text in (dry.text, ended.text):
-        assert 'Skipped epoch_4.pth: copy/epoch_4.pth (100000 bytes' in text
+        assert 'Skipped epoch_4.pth: copy/epoch_4.pth (100 kB) begins as' in text
     assert 'Going on from copy/epoch_3.pth (3 epochs done, 6 iterations).' in ended.text
     assert 'Changed on resume: param_scheduler.0.end: was 4, now 5' in ended.text
     assert 'the learning rate of the next step is ' in ended.text and 'by the old' in ended.text
