@@ -14,7 +14,7 @@ from .diagnosis import NOTHING, first_bad_tensor
 from .stopping import stop_training
 
 NEVER = 2**62  # later than any iteration
-LEAST_SCALE = 1e-4  # fairseq's; a healthy run's is above 100
+LEAST_SCALE = 1e-4  # fairseq's
 
 
 @HOOKS.register_module()
@@ -64,10 +64,10 @@ class NaNGuardHook(Hook):
         bad = [f'{name} is {value}' for name, value in values.items() if not math.isfinite(value)]
         if bad and self.bad_iter == NEVER:
             self.bad_iter, self.bad_batch, self.bad_losses = runner.iter, data_batch, ', '.join(bad)
-        questions = self.every_n_train_iters(runner, self.interval)
-        if runner.world_size == 1 or questions:
+        is_asked = self.every_n_train_iters(runner, self.interval)
+        if runner.world_size == 1 or is_asked:
             self.check_losses(runner)
-        if questions:
+        if is_asked:
             self.check_scale(runner)
 
     def after_train_epoch(self, runner) -> None:

@@ -79,7 +79,8 @@ def main() -> None:
             packing.check_shard_names(names)
         unfinished.mkdir(parents=True, exist_ok=True)
         check_space(unfinished, sizes)
-        packing.begin(unfinished, source, format=args.format, shard_size=args.shard_size)
+        packing.begin(unfinished, source, format=args.format, shard_size=args.shard_size,
+                      image_column=args.image_column, label_column=args.label_column)
         if args.format == 'tar':
             written = packing.write_shards(source, unfinished, int(args.shard_size * 1e6))
         else:

@@ -1,7 +1,6 @@
 """Images into tar shards or an LMDB database, byte for byte."""
 
 import hashlib
-import json
 import os
 import tarfile
 from collections import Counter
@@ -13,7 +12,7 @@ from typing import Iterator, Sequence
 
 from ...errors import UserError
 from ...names import printable
-from ...records import write_json
+from ...records import read_json, write_json
 from .lmdb_backend import DATA, import_lmdb, open_database
 from .packed_backend import Pack
 from .sources import Source
@@ -32,18 +31,17 @@ def begin(folder: Path, source: Source, **options: object) -> None:
     """Note in the folder of an unfinished pack what it is of, or see that it is of the same.
 
     Args:
-        options: those that decide which image lies where.
+        options: those that decide which image lies where; None of one that was not given.
 
     Raises:
         PackingError: it was begun for other images, or with other options.
     """
-    names = '\0'.join(source.names).encode(errors='surrogateescape')
-    asked = dict(options, images=len(source.names),
-                 sha256=hashlib.sha256(names + str(list(source.sizes)).encode()).hexdigest())
+    content = os.fsencode('\0'.join(source.names)) + str(list(source.sizes)).encode()
+    asked = dict(options, images=len(source.names), sha256=hashlib.sha256(content).hexdigest())
     file = folder / BEGUN
     if not file.exists():
         return write_json(file, asked)
-    begun = json.loads(file.read_text())
+    begun = read_json(file)
     told = [f'--{name.replace("_", "-")} {begun.get(name)}, not {value}'
             for name, value in options.items() if begun.get(name) != value]
     if begun != asked:
