@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 import tarfile
 import zipfile
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mimco_mm.datasets import address_of
+from mimco_mm.datasets.storage import packing
 from mimco_mm.errors import DataError
 from tests.datasets import layouts
 from tests.datasets.layouts import CLASSES, train_images, val_images
@@ -132,16 +134,18 @@ def test_parquet__is_packed_by_its_classes_and_splits(tmp_path, scheme):
         assert labels == {name: str(row).encode() for row, name in enumerate(FOLDERS)}
 
 
-def test_parquet__packing_goes_on_where_it_ended(tmp_path):
+def test_parquet__packing_goes_on_where_it_ended(tmp_path, monkeypatch):
     pytest.importorskip('pyarrow')
     root, out = layouts.write_parquet(tmp_path / 'set'), tmp_path / 'out'
-    call(PACK, root, out, '--shard-size', '0.003')
-    last, before = sorted(out.glob('*.tar'))[-1], sorted(out.glob('*.tar'))[0].stat().st_mtime_ns
+    with monkeypatch.context() as patch, pytest.raises(SystemExit, match='130'):
+        patch.setattr(packing, 'verify', lambda *_: signal.raise_signal(signal.SIGINT))
+        call(PACK, root, out, '--shard-size', '0.003')
+    first, *_, last = sorted((tmp_path / 'out.unfinished').glob('*.tar'))
+    before = first.stat().st_mtime_ns
     last.unlink()
-    out.rename(tmp_path / 'again.unfinished')
-    call(PACK, root, tmp_path / 'again', '--shard-size', '0.003')
-    assert contents(f'tar://{tmp_path}/again/train') == by_class('train')
-    assert sorted((tmp_path / 'again').glob('*.tar'))[0].stat().st_mtime_ns == before
+    call(PACK, root, out, '--shard-size', '0.003')
+    assert contents(f'tar://{out}/train') == by_class('train')
+    assert (out / first.name).stat().st_mtime_ns == before
 
 
 def table(tmp_path, **columns) -> Path:

@@ -13,6 +13,8 @@ from mmengine import fileio
 from mmpretrain.datasets import CustomDataset
 
 from mimco_mm.datasets.storage import packing
+from mimco_mm.datasets.storage.lmdb_backend import LmdbPack
+from mimco_mm.datasets.storage.tar_backend import TarPack
 from mimco_mm.datasets.storage.tar_scan import find_shards
 from mimco_mm.names import sized
 from tests import tiny
@@ -125,30 +127,37 @@ def test_pack__goes_on_after_an_interruption(data, tmp_path, monkeypatch, scheme
 
 
 @pytest.mark.parametrize('more, message', [
-    (['--shard-size', '0.05'], '--shard-size 0.02, not 0.05. Give the same again to go on'),
-    (['--format', 'lmdb'], '--format tar, not lmdb and --shard-size 0.02, not 1000. Give'),
-    (['--shard-size', '0.02'], r'other images \(9, now 8;.*remove the folder to start anew')])
+    (['--shard-size', '0.05'], 'shard_size was 0.02, now is 0.05. Give the same again to go on'),
+    (['--format', 'lmdb'], "format was 'tar', now is 'lmdb'; shard_size was 0.02, now is 1000"),
+    (['--shard-size', '0.02'], 'images was 9, now is 8; sha256 .*remove the folder')])
 def test_pack__an_interrupted_one_goes_on_only_as_it_was_begun(data, tmp_path, monkeypatch, more,
                                                                message):
     with monkeypatch.context() as patch, pytest.raises(SystemExit, match='130'):
         patch.setattr(packing, 'verify', lambda *_: signal.raise_signal(signal.SIGINT))
         pack(data / 'train', tmp_path / 'out', '--shard-size', '0.02')
-    if 'other images' in message:
+    if 'images was' in message:
         (data / 'train' / '03.png').unlink()
     before = {path: path.read_bytes() for path in (tmp_path / 'out.unfinished').iterdir()}
     assert re.search(message, refusal(PACK, data / 'train', tmp_path / 'out', *more))
     assert before == {path: path.read_bytes() for path in (tmp_path / 'out.unfinished').iterdir()}
 
 
-@pytest.mark.parametrize('scheme', SCHEMES)
-def test_pack__an_unfinished_pack_of_other_images_is_refused(data, tmp_path, scheme):
-    options = ['--format', scheme]
-    pack(data / 'train', tmp_path / 'out', *options)
+def test_pack__an_unfinished_one_that_nothing_is_told_of_is_refused(data, tmp_path):
+    pack(data / 'train', tmp_path / 'out')
     (tmp_path / 'out').rename(tmp_path / 'new.unfinished')
-    os.rename(data / 'train' / '03.png', data / 'train' / 'new.png')
-    said = refusal(PACK, data / 'train', tmp_path / 'new', *options)
-    assert re.search('9 images.*differs in 03.png. Remove it', said)
+    said = refusal(PACK, data / 'train', tmp_path / 'new')
+    assert 'holds files, and no begun.json that says what they are of' in said
     assert not (tmp_path / 'new').exists()
+
+
+@pytest.mark.parametrize('scheme, kind', [('tar', TarPack), ('lmdb', LmdbPack)])
+def test_verify__tells_the_first_name_that_differs(data, tmp_path, scheme, kind):
+    pack(data / 'train', tmp_path / 'out', '--format', scheme)
+    names = [path.name for path in (data / 'train').iterdir()]
+    packing.verify(kind(tmp_path / 'out'), names, tmp_path / 'out')
+    names[names.index('03.png')] = 'new.png'
+    with pytest.raises(packing.PackingError, match='9 images.*differs in 03.png. Remove it'):
+        packing.verify(kind(tmp_path / 'out'), names, tmp_path / 'out')
 
 
 def test_pack__overwrites_nothing(data, tmp_path):

@@ -71,7 +71,9 @@ def main() -> None:
     from mimco_mm.datasets.storage.tar_scan import scan_shards
     from mimco_mm.names import counted, printable, sized
     from mimco_mm.progress import progress
+    from mimco_mm.records import claim
     unfinished = args.out.with_name(f'{args.out.name}.unfinished')
+    begun = unfinished / 'begun.json'
     try:
         source = open_source(args.images, args.image_column, args.label_column)
         names, sizes = source.names, source.sizes
@@ -79,8 +81,11 @@ def main() -> None:
             packing.check_shard_names(names)
         unfinished.mkdir(parents=True, exist_ok=True)
         check_space(unfinished, sizes)
-        packing.begin(unfinished, source, format=args.format, shard_size=args.shard_size,
-                      image_column=args.image_column, label_column=args.label_column)
+        identity = packing.identity(
+            source, format=args.format, shard_size=args.shard_size,
+            image_column=args.image_column, label_column=args.label_column)
+        claim(begun, identity,
+              'Give the same again to go on, or remove the folder to start anew.')
         if args.format == 'tar':
             written = packing.write_shards(source, unfinished, int(args.shard_size * 1e6))
         else:
@@ -93,7 +98,7 @@ def main() -> None:
         packing.verify(pack, names, unfinished)
     except (OSError, RuntimeError, packing.PackingError) as error:
         sys.exit(f'error: {error}')
-    (unfinished / packing.BEGUN).unlink()
+    begun.unlink()
     unfinished.rename(args.out)
     print(printable(f'{args.out}: {counted(len(names), "image")}, {sized(sum(sizes))}, all '
                     f'of {args.images}; ignored: {source.ignored}'))

@@ -12,13 +12,11 @@ from typing import Iterator, Sequence
 
 from ...errors import UserError
 from ...names import printable
-from ...records import read_json, write_json
 from .lmdb_backend import DATA, import_lmdb, open_database
 from .packed_backend import Pack
 from .sources import Source
 from .tar_scan import find_shards
 
-BEGUN = 'begun.json'  # what an unfinished pack is of
 COMMIT = 1000  # images a transaction
 MAP_SIZE = 2**44  # bytes that a database may grow to; addresses, not disk space
 
@@ -27,28 +25,10 @@ class PackingError(UserError, ValueError):
     """Images that the format cannot hold, or a pack that does not hold them all."""
 
 
-def begin(folder: Path, source: Source, **options: object) -> None:
-    """Note in the folder of an unfinished pack what it is of, or see that it is of the same.
-
-    Args:
-        options: those that decide which image lies where; None of one that was not given.
-
-    Raises:
-        PackingError: it was begun for other images, or with other options.
-    """
+def identity(source: Source, **options: object) -> dict:
+    """What a pack is of: its images by name and size, and the options that lay them out."""
     content = os.fsencode('\0'.join(source.names)) + str(list(source.sizes)).encode()
-    asked = dict(options, images=len(source.names), sha256=hashlib.sha256(content).hexdigest())
-    file = folder / BEGUN
-    if not file.exists():
-        return write_json(file, asked)
-    begun = read_json(file)
-    told = [f'--{name.replace("_", "-")} {begun.get(name)}, not {value}'
-            for name, value in options.items() if begun.get(name) != value]
-    if begun != asked:
-        told = ' and '.join(told) or (f'other images ({begun.get("images")}, now '
-                                      f'{asked["images"]}; or of other names or sizes)')
-        raise PackingError(f'{folder} is of an interrupted command with {told}. Give the same '
-                           'again to go on, or remove the folder to start anew.')
+    return dict(options, images=len(source.names), sha256=hashlib.sha256(content).hexdigest())
 
 
 def check_shard_names(names: Sequence[str]) -> None:
