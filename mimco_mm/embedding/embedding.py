@@ -61,7 +61,7 @@ def embed_images(request: EmbedRequest, kept: bool = True) -> None:
         Parts(folder, identity, len(images.names), request.patches)
     barrier()
     parts = Parts(folder, identity, len(images.names), request.patches)
-    with kept_to_one_run(folder, rank), told_to_go_on() if kept else nullcontext():
+    with told_to_go_on() if kept else nullcontext(), kept_to_one_run(folder, rank):
         if rank == 0:
             take_up(request.out, identity, images, parts, embedder.img_size)
         barrier()  # now the parts stay as they are
@@ -78,8 +78,10 @@ def embed_images(request: EmbedRequest, kept: bool = True) -> None:
                 request.out, images, parts, identity, settings=request._asdict(),
                 checkpoint=dataclasses.asdict(embedder.report),
                 seconds=round(time.time() - started, 1))
-            print(told + (f', are in {places_of(request)}' if kept else ''))
         barrier()  # now all may read it
+    if rank == 0:  # without the lock: NFS would keep the file as long as it is open
+        parts.remove()
+        print(told + (f', are in {places_of(request)}' if kept else ''))
 
 
 def places_of(request: EmbedRequest) -> str:

@@ -67,7 +67,7 @@ def refuse_others(out: Path) -> None:
 
 
 def write_features(out: Path, images: Images, parts: Parts, identity: dict, **about: Any) -> str:
-    """Make one file of the parts, write what it is of beside it, and remove them.
+    """Make one file of the parts, and write what it is of beside it.
 
     Returns:
         What was written, for the user to read.
@@ -93,7 +93,6 @@ def write_features(out: Path, images: Images, parts: Parts, identity: dict, **ab
         map_shape=list(shape[1:]) if identity['patches'] else None, broken=broken,
         bytes={file.name: file.stat().st_size for file in files.values()},
         names=not_utf8(images, parts), **about))
-    parts.remove()
     return f'{skipped(broken)}\nFeatures of {shape[0]} images, {shape[1]} wide'
 
 

@@ -34,7 +34,13 @@ from ..names import printable
 from ..processes import RESUMES, listener, outliving
 from ..version import __version__
 from .batch_statistics import guard_batch_norms
-from .hooks import InterruptionHook, ProgressBarHook, RankStateHook, RankWatchHook
+from .hooks import (
+    InterruptionHook,
+    LastEvaluationHook,
+    ProgressBarHook,
+    RankStateHook,
+    RankWatchHook,
+)
 from .quiet_log import is_wanted
 from .resuming import ResumableEpochLoop, beyond_end, further_on, run_to_resume, what_is_safe
 from .sharding import check_shardable, gathered_states, shard
@@ -119,7 +125,7 @@ class PretrainRunner(Runner):
             Interrupted: a signal has ended the run, see ``InterruptionHook``.
         """
         hooks = [RankWatchHook(self.cfg.get('rank_timeout', 10.)), RankStateHook(),
-                 InterruptionHook()]
+                 InterruptionHook(), LastEvaluationHook()]
         if self.rank == 0 and sys.stdout.isatty():
             hooks.append(ProgressBarHook())
         for hook in hooks:

@@ -1,6 +1,7 @@
 import logging
 import os
 import sys
+from datetime import timedelta
 from typing import Mapping, Optional, Tuple
 
 import torch
@@ -11,11 +12,14 @@ from torch import nn
 
 from ..checkpoints import LoadReport, describe, load_backbone, network_config
 
+PATIENCE = timedelta(days=7)
+
 
 def join_processes() -> int:
     """Join the other processes, if torchrun started some; returns the rank of this one.
 
-    Features are exchanged on the CPU.
+    Features are exchanged on the CPU. One process may write for hours what the others wait for; if
+    one ends, the launcher ends all.
     """
     if int(os.environ.get('WORLD_SIZE', 1)) == 1:
         return 0
@@ -23,7 +27,7 @@ def join_processes() -> int:
         return torch.distributed.get_rank()
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
-    torch.distributed.init_process_group('gloo')
+    torch.distributed.init_process_group('gloo', timeout=PATIENCE)
     return torch.distributed.get_rank()
 
 

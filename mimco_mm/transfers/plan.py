@@ -26,6 +26,7 @@ FROZEN = dict(
                                 'ibot': 'retrieval/{network}_ibot.py'}),
 )
 SUITE = BENCHMARKS
+MEETING = ('NNODES', 'NODE_RANK', 'MASTER_ADDR', 'PORT')  # of several machines
 
 
 class Step(NamedTuple):
@@ -52,16 +53,23 @@ class Step(NamedTuple):
 
 
 class Machines(NamedTuple):
-    """Processes a machine, with ``slurm``, a partition, in all."""
+    """What runs the steps.
+
+    Attributes:
+        gpus: processes a machine, with ``slurm`` in all.
+        slurm: a partition.
+        nodes: machines that train together, each of which has started the suite.
+    """
 
     gpus: int
     slurm: Optional[str] = None
+    nodes: int = 1
 
 
 def plan(root: Path, work_dir: Path, checkpoint: str, sha256: str, network: str,
          suite: Sequence[str], data_roots: Mapping[str, str], options: Sequence[str],
          machines: Machines) -> List[Step]:
-    """The steps of a suite of transfers, in its order.
+    """The steps of a suite of transfers, in its order; those of several machines first.
 
     Args:
         root: folder of ``configs`` and ``tools``.
@@ -77,6 +85,8 @@ def plan(root: Path, work_dir: Path, checkpoint: str, sha256: str, network: str,
     Raises:
         OptionError: an option or data root that no step, or not every step, would use.
     """
+    if machines.nodes > 1:  # what the first one measures alone comes last: none waits for it
+        suite = sorted(suite, key=lambda benchmark: benchmark in FROZEN)
     files = {name: (benchmark, root / 'configs' / 'benchmarks' / pattern)
              for benchmark in suite for name, pattern in _configs(benchmark, network)}
     read = {name: _read(file, network) for name, (_, file) in files.items()}
@@ -133,10 +143,12 @@ def _frozen(root: Path, folder: Path, config: Path, cfg: Config, checkpoint: str
             moved: Optional[str], options: Dict[str, str], machines: Machines) -> List[str]:
     tool = FROZEN[folder.name.partition('-')[0]][0]
     gpus, job = machines.gpus, []
-    if machines.slurm:  # one node's GPUs are enough for features
+    if machines.nodes > 1:  # one machine's GPUs are enough for features
+        job = ['env', *(word for name in MEETING for word in ('-u', name))]
+    if machines.slurm:  # likewise
         gpus = min(gpus, number('GPUS_PER_NODE', 8, least=1))
-        job = ['srun', f'--partition={machines.slurm}', f'--job-name={folder.name}', '--ntasks=1',
-               f'--gres=gpu:{gpus}', f'--cpus-per-task={8 * gpus}']
+        job += ['srun', f'--partition={machines.slurm}', f'--job-name={folder.name}', '--ntasks=1',
+                f'--gres=gpu:{gpus}', f'--cpus-per-task={8 * gpus}']
     return [*job, sys.executable, str(root / 'tools/transfers' / tool), str(config), checkpoint,
             '--gpus', str(gpus), '--out', str(folder / 'results.json'),
             *(['--data-root', moved] if moved else []),

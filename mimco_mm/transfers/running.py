@@ -53,8 +53,12 @@ def run_step(step: Step, work_dir: Path, node: int = 0) -> str:
     folder = work_dir / step.name
     if (_stored(step, work_dir) or {}).get('state') == FINISHED:
         return 'finished before'
-    folder.mkdir(parents=True, exist_ok=True)
-    log = folder / (f'output_node-{node}.log' if node else 'output.log')
+    if node:  # the folder, in which the record comes first, is not its own
+        work_dir.mkdir(parents=True, exist_ok=True)
+        log = work_dir / f'{step.name}_node-{node}.log'
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        log = folder / 'output.log'
     record = dict(state=NOT_ENDED, log=str(log), identity=step.identity, command=step.command)
     if not node:
         write_json(folder / RECORD, record)

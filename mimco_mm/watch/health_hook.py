@@ -36,7 +36,7 @@ class HealthHook(Hook):
 
     A run has collapsed when one quantity has been below its limit ``patience`` measurements in a
     row, after the part ``grace`` of the run. Healthy runs and random weights were measured at 0.2
-    to 0.9 (feature_std) and 2 to 38 (rankme, of 4 to 256 images): the limits are far below both.
+    to 0.9 (feature_std) and 2 to 40 (rankme, of 4 to 256 images): the limits are far below both.
 
     Args:
         interval: iterations between two measurements.

@@ -210,6 +210,16 @@ def test_shard_cut_while_training__makes_broken_images(folder, tmp_path):
     assert '000000.tar ends within lying/01.png: 88 of' in reasons[0]
 
 
+def test_lmdb__may_be_read_by_two_paths(folder, tmp_path):
+    pack(folder, tmp_path / 'packed', 'lmdb')
+    (tmp_path / 'link').symlink_to(tmp_path / 'packed')
+    read = [sorted(fileio.list_dir_or_file(f'lmdb://{tmp_path}/{name}', recursive=True))
+            for name in ('packed', 'link')]
+    assert read[0] == read[1] and read[0]
+    path = read[0][-1]
+    assert fileio.get(f'lmdb://{tmp_path}/link/{path}') == (folder / path).read_bytes()
+
+
 def test_lmdb__without_the_package_says_what_to_install(folder, tmp_path, monkeypatch):
     pack(folder, tmp_path, 'lmdb')
     monkeypatch.setitem(sys.modules, 'lmdb', None)

@@ -1,6 +1,7 @@
 """Features of images equal those of single images, in each format and from each storage."""
 
 import fcntl
+import os
 
 import numpy as np
 import pytest
@@ -68,6 +69,25 @@ def test_embed__equals_single_images(made, expected, tmp_path, ending, options):
         np.testing.assert_array_equal(table['feature'].to_pylist(), found.features)
     elif ending == '.npy':
         np.testing.assert_array_equal(np.load(out), found.features)
+
+
+def test_embed__ends_well_where_open_files_stay(made, tmp_path, monkeypatch):
+    """On NFS a file that is removed while it is open stays in its folder, by another name."""
+    unlink = os.unlink
+
+    def of_nfs(path, *, dir_fd=None):
+        file = os.stat(path, dir_fd=dir_fd, follow_symlinks=False)
+        handles = [f'/proc/self/fd/{number}' for number in os.listdir('/proc/self/fd')]
+        if any(os.path.samestat(file, os.stat(one)) for one in handles if os.path.exists(one)):
+            os.rename(path, f'.nfs{file.st_ino}', src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+        else:
+            unlink(path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, 'unlink', of_nfs)
+    printed = call('embed.py', made / 'vit.pth', made / 'data' / 'val', '--out',
+                   tmp_path / 'a.npy', *FEW)
+    assert printed.splitlines()[-1].endswith('a.npy.json')
+    assert not (tmp_path / 'a.npy.parts').exists()
 
 
 def test_embed__in_python_is_the_command_s(made, tmp_path, capsys):

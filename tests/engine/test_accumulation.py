@@ -126,6 +126,15 @@ def test_resume__after_an_incomplete_accumulation_is_exact(run, tmp_path, config
     assert not differing(load(tmp_path / 'unbroken'), load(tmp_path / 'stopped'))
 
 
+def test_checkpoints__by_iterations_wait_for_the_step(run, tmp_path):
+    """5 iterations an epoch in twos, steps after 2, 4, 5, 7, 9, 10: every 3 are 4, 7, 9."""
+    hook = 'default_hooks.checkpoint.'
+    run('run', 20, epochs=2, **{'optim_wrapper.accumulative_counts': COUNTS, f'{hook}interval': 3,
+                                f'{hook}by_epoch': False, f'{hook}max_keep_ckpts': 9})
+    assert {path.stem for path in (tmp_path / 'run').glob('iter_*.pth')} == {
+        'iter_4', 'iter_7', 'iter_9', 'iter_10'}
+
+
 def test_learning_rate__of_a_step_is_that_of_its_last_iteration(run):
     """A step s of twos takes it at 2s + 1 of all iterations: half a step ahead of the large run."""
     rates = []

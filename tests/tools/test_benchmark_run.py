@@ -16,6 +16,8 @@ from mmpretrain.registry import MODELS
 
 from mimco_mm.checkpoints import save_backbone
 from mimco_mm.transfers import SUITE
+from mimco_mm.transfers.plan import Step
+from mimco_mm.transfers.running import FINISHED, check, run_step
 
 from .. import tiny
 from ..tiny import BACKBONE
@@ -55,9 +57,9 @@ def whole(tmp_path_factory):
                              img_size=224) for seed, name in enumerate('ab')]
 
 
-def door(*arguments: object, cwd: Path) -> subprocess.CompletedProcess:
+def door(*arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess:
     """The command as a user types it."""
-    environment = dict(os.environ, OMP_NUM_THREADS='1', VIRTUAL_ENV=sys.prefix,
+    environment = dict(os.environ, OMP_NUM_THREADS='1', VIRTUAL_ENV=sys.prefix, **variables,
                        PATH=f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}')
     return subprocess.run([str(RUN), *map(str, arguments)], text=True, cwd=cwd, timeout=600,
                           env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -183,6 +185,31 @@ def test_dry_run__other_nodes_take_part_in_the_training_alone(run, checkpoint, c
     monkeypatch.setenv('NODE_RANK', 'abc')
     assert "NODE_RANK must be a whole number from 0 up, got 'abc'" in refusal(
         'transfers/run.py', checkpoint, '--network', 'swin-t', '--dry-run')
+
+
+def test_knn__of_several_machines_is_the_first_ones_and_waits_for_none(whole, tmp_path):
+    data = tiny.write_stripes(tmp_path / 'data', 3, 2)
+    done = door(whole[0], '--work-dir', 'out', '--data-root', f'knn={data}', *KNN, cwd=tmp_path,
+                NNODES='2', NODE_RANK='0', MASTER_ADDR='127.0.0.1', MEETING_TIMEOUT='5')
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert 'knn: finished' in done.stdout
+
+
+def test_dry_run__of_several_machines_trains_first(run, checkpoint, capsys, monkeypatch):
+    monkeypatch.setenv('NNODES', '2')
+    commands = planned(run, checkpoint, capsys)
+    assert [Path(command[0]).name for command in commands] == ['dist_train.sh'] * 4 + ['env'] * 3
+    assert commands[-1][1:9] == ['-u', 'NNODES', '-u', 'NODE_RANK', '-u', 'MASTER_ADDR', '-u',
+                                 'PORT']
+
+
+def test_step__may_be_begun_by_a_second_machine(tmp_path):
+    step = Step('linear', 'linear', ['echo', 'trained'], dict(of='this'))
+    assert run_step(step, tmp_path / 'out', 1) == FINISHED
+    assert run_step(step, tmp_path / 'out', 0) == FINISHED
+    check([step], tmp_path / 'out')
+    assert (tmp_path / 'out' / 'linear_node-1.log').read_text() == '$ echo trained\ntrained\n'
+    assert run_step(step, tmp_path / 'out', 1) == 'finished before'
 
 
 @pytest.fixture

@@ -162,6 +162,8 @@ def test_run__starts_from_the_file_trains_evaluates_and_resumes(name, state, dat
     assert (resumed.first_iter, len(resumed.losses)) == (2, 2)
     assert resumed.start == trained
     assert (tmp_path / 'work' / 'iter_4.pth').is_file()
+    again = dense_sets.run(cfg, resume='auto')  # as after a kill in the last evaluation
+    assert (again.first_iter, again.losses, again.metrics) == (4, [], resumed.metrics)
     record = json.loads((tmp_path / 'work' / 'data_record.json').read_text())
     assert record['schedule'] == dict(unit='iterations', length=4)
     assert {part: (about['images'], about['classes'])

@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
+from mmpretrain.evaluation import Accuracy
 from mmpretrain.registry import MODELS, PARAM_SCHEDULERS
 from torch.nn import functional as F
 
@@ -210,6 +211,24 @@ def test_resume__from_another_start_is_refused(files, tmp_path):
     rest.model.backbone.init_cfg.checkpoint = str(tmp_path / 'other.pth')
     with pytest.raises(ValueError, match='(?s)start_sha256: was .*, now .*--work-dir'):
         small.train(rest)
+
+
+def test_resume__of_a_run_killed_in_its_last_evaluation_evaluates(files, tmp_path, monkeypatch):
+    def trained(**overrides):
+        cfg = config(files, 'swin-t', tmp_path / 'run', resume=True, **overrides)
+        cfg.train_cfg.max_epochs = 1
+        return small.train(cfg)
+
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(Accuracy, 'compute_metrics', lambda *_: 1 / 0)
+        trained()
+    assert not list((tmp_path / 'run').glob('best_*'))
+    assert (tmp_path / 'run' / 'last_checkpoint').read_text().endswith('epoch_1.pth')
+    assert trained().iter == 4
+    assert list((tmp_path / 'run').glob('best_accuracy_top1_epoch_1.pth'))
+    logs = (file.read_text() for file in (tmp_path / 'run').glob('*/vis_data/scalars.json'))
+    assert [line['step'] for log in logs for line in map(json.loads, log.splitlines())
+            if 'accuracy/top1' in line] == [1]
 
 
 def test_run__records_what_it_is_measured_on(files, tmp_path):

@@ -44,8 +44,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         help='override keys of all configs, or of those of some benchmarks: '
                              'imagenet.train_cfg.max_epochs=1, imagenet,linear.KEY=VALUE')
     parser.add_argument('--dry-run', action='store_true',
-                        help='print the commands only, and which images are not here; exit code 1 '
-                             'where there is no config, or a library is missing')
+                        help='print the commands only, which images are not here and what has no '
+                             'config; exit code 1 where a library is missing')
     args = parser.parse_args(argv)
     named = [name for each in args.data_root for name in each]
     twice = sorted({name for name in named if named.count(name) > 1})
@@ -81,9 +81,10 @@ def data_root(text: str) -> dict[str, str]:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
+    from mimco_mm.processes import number
     from mimco_mm.transfers import Machines
     from mimco_mm.transfers.suite import SuiteRequest, run_suite
-    args.machines = Machines(args.gpus, args.slurm)
+    args.machines = Machines(args.gpus, args.slurm, number('NNODES', 1, least=1))
     run_suite(request_of(SuiteRequest, args), ROOT)
 
 

@@ -27,7 +27,7 @@ custom_imports = dict(imports=['mimco_mm'], allow_failed_imports=False)
 runner_type = 'mmpretrain.PretrainRunner'
 custom_hooks = [
     dict(type='EpochSeedHook'), dict(type='RunIdentityHook'), dict(type='BrokenImageHook'),
-    dict(type='LabelCheckHook'), dict(type='DataRecordHook'),
+    dict(type='LabelCheckHook'), dict(type='DataRecordHook'), dict(type='AccumulationHook'),
 ]
 default_hooks = dict(
     logger=dict(interval=50),

@@ -92,7 +92,10 @@ class PackedBackend(BaseStorageBackend):
                 f'{uri} expects {self.expected} in the folder {_path(uri)}, and there is none. '
                 f'{command("pack")} makes them from a folder of images') from None
         if place not in self.packs:
-            self.packs[place] = self.open(place)
+            real = place.resolve()  # LMDB opens no database twice, by two paths neither
+            if real not in self.packs:
+                self.packs[real] = self.open(place)
+            self.packs[place] = self.packs[real]
         return self.packs[place], folder[len(str(place)):].lstrip('/')
 
     def _find(self, folder: str) -> Path:

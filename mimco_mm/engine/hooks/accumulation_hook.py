@@ -2,6 +2,7 @@ import warnings
 from typing import Optional
 
 from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop
 from mmpretrain.registry import HOOKS
 
 
@@ -22,6 +23,8 @@ class AccumulationHook(Hook):
             warnings.filterwarnings('ignore', 'Detected call of `scheduler.step')
 
     def before_train_epoch(self, runner) -> None:
+        if not isinstance(runner.train_loop, EpochBasedTrainLoop):
+            return  # the run counts as one epoch
         wrapper, iterations = runner.optim_wrapper, len(runner.train_dataloader)
         done = runner.iter - runner.epoch * iterations  # before a run was interrupted
         wrapper._inner_count, wrapper._max_counts = done, iterations

@@ -4,6 +4,7 @@ from typing import List
 from mmengine.dist import is_main_process
 from mmengine.fileio.backends import BaseStorageBackend
 from mmengine.hooks import CheckpointHook
+from mmengine.optim import OptimWrapper
 from mmpretrain.registry import HOOKS
 
 from ...checkpoints import write_text
@@ -15,12 +16,23 @@ class WholeCheckpointHook(CheckpointHook):
 
     - What is too old (``max_keep_ckpts``), and a best file that was bettered, is removed when the
       new file is there; mmengine removes it first, and a full disk then leaves none.
+    - With accumulated gradients, which it does not hold, a checkpoint by iterations waits for the
+      step that they are for.
     - ``last_checkpoint`` is written as a whole. It keeps the absolute path that mmengine's own
       runner, which does not look where the note lies, can follow.
 
     ``PretrainRunner`` takes it in place of mmengine's, whatever the config's scope, and writes the
     checkpoints themselves as a whole.
     """
+
+    due = False  # a checkpoint, at the next step
+
+    def every_n_train_iters(self, runner, n: int, start: int = 0) -> bool:
+        wrapper = runner.optim_wrapper
+        pending = isinstance(wrapper, OptimWrapper) and not wrapper.should_update()
+        due = self.due or super().every_n_train_iters(runner, n, start)
+        self.due = due and pending
+        return due and not pending
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         kept, outdated = [], []
