@@ -5,6 +5,7 @@ import importlib.util
 import os
 import signal
 import sys
+import warnings
 from pathlib import Path
 from typing import Any, Callable, NoReturn, Type, TypeVar
 
@@ -83,6 +84,8 @@ def run_tool(main: Callable[..., None], *args: Any, goes_on: bool = False) -> No
         args: its arguments.
         goes_on: whether the same command goes on after an interruption.
     """
+    # torch's, of workers beside the cores: by each process, at each use of a loader
+    warnings.filterwarnings('ignore', 'This DataLoader will create')
     try:
         main(*args)
     except KeyboardInterrupt as interruption:

@@ -1,4 +1,3 @@
-import warnings
 from typing import Dict, Tuple
 
 import torch
@@ -29,14 +28,12 @@ def labelled_loader(dataset: dict, batch_size: int, num_workers: int) -> DataLoa
 
     Rank r of n has the images r, r + n, r + 2n and so on.
     """
-    with warnings.catch_warnings():  # of workers beside the cores, by each process
-        warnings.filterwarnings('ignore', 'This DataLoader will create')
-        return Runner.build_dataloader(dict(
-            batch_size=batch_size,
-            num_workers=num_workers,
-            collate_fn=dict(type='default_collate'),
-            sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-            dataset=dataset))
+    return Runner.build_dataloader(dict(
+        batch_size=batch_size,
+        num_workers=num_workers,
+        collate_fn=dict(type='default_collate'),
+        sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+        dataset=dataset))
 
 
 @torch.no_grad()

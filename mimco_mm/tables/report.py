@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
+from ..names import counted
 from .comparable import objections
 from .results import ANOTHER, BENCHMARKS, Result, paper_row
 
@@ -104,7 +105,7 @@ def as_markdown(run: dict, results: List[Result]) -> str:
 
 def _length(run: dict) -> str:
     """Of its pre-training, if there was any."""
-    return f', {run["epochs"]} epochs' if run.get('epochs') else ''
+    return f', {counted(run["epochs"], "epoch")}' if run.get('epochs') else ''
 
 
 def _cell(value: Optional[float]) -> str:

@@ -182,6 +182,8 @@ def test_parquet__columns_are_chosen(tmp_path):
     file = table(tmp_path, left=images, right=images[::-1], label=[0, 1], coarse=[5, 6])
     assert 'there are 2 (left, right). Name it with --image-column COLUMN' in refusal(
         PACK, file, tmp_path / 'out')
+    assert 'no column wrong of images ({bytes, path}, or bytes alone); its columns are left, ' in (
+        refusal(PACK, file, tmp_path / 'out', '--image-column', 'wrong'))
     assert 'no column wrong of classes' in refusal(
         PACK, file, tmp_path / 'out', '--image-column', 'left', '--label-column', 'wrong')
     call(PACK, file, tmp_path / 'out', '--image-column', 'right', '--label-column', 'coarse')
