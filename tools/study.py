@@ -3,9 +3,9 @@
 For each network and seed: MoBY, the teacher; SimMIM; MimCo with both losses, with one of them,
 without masks; l1 of features; SimMIM + MoBY; and no pre-training. Each is judged by k-NN, a linear
 classifier and fine-tuning. Writes results.json after each job, and at the end study.md, scores.png,
-order.png (where two seeds or more can be compared) and, of --part epochs, lengths.png into the
-folder of --out. The same command goes on after an interruption; what is done is not done again, as
-long as it is of the same images, configs and teacher; else it is refused.
+order.png (of two seeds or more) and, of --part epochs, lengths.png (of two lengths or more) into
+the folder of --out. The same command goes on after an interruption; what is done is not done again,
+as long as it is of the same images, configs and teacher; else it is refused.
 """
 
 import argparse

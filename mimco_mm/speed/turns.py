@@ -44,6 +44,8 @@ def _timed(work: Dict[str, Callable[[], Any]], turns: int, now: Callable[[], flo
            bar: bool) -> Seconds:
     seconds: Seconds = {name: [] for name in work}
     order = list(work) * turns
+    if bar:
+        print(f'{turns} turns of {", ".join(work)}', file=sys.stderr)
     for name in track_iter_progress(order, file=sys.stderr) if bar else order:
         started = now()
         work[name]()
