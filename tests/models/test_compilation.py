@@ -1,15 +1,29 @@
 """Blocks compile without a graph break, once a shape, and compute what they did."""
 
+import logging
+import logging.handlers
+import queue
+import re
+
 import pytest
 import torch
 from mmpretrain.registry import MODELS
 
-from mimco_mm.models.acceleration import accelerate, attention, compile_blocks, compiled_blocks
+from mimco_mm.models.acceleration import (
+    accelerate,
+    attention,
+    compile_blocks,
+    compiled_blocks,
+    layers,
+)
+from mimco_mm.models.acceleration.onednn_linear import OneDNNLinear
 
 from .test_acceleration import NETWORKS, build, outcome, relative_error
 
 # torch 2.5 cannot trace how mmengine looks at the arguments of a deprecated call
 pytestmark = pytest.mark.maintained_only
+SMALL = dict(img_size=64, patch_size=16, arch=dict(
+    embed_dims=48, num_layers=2, num_heads=12, feedforward_channels=96))
 
 
 @pytest.fixture(autouse=True)
@@ -51,12 +65,15 @@ def test_compile_blocks__nothing_is_compiled_again(config):
     assert 0 < torch._dynamo.utils.counters['stats']['unique_graphs'] == graphs
 
 
-def test_compile_blocks__reaches_a_frozen_teacher_with_its_biases(tmp_path):
+def swin_teacher(path):
     swin = dict(type='SwinTransformer', img_size=64, window_size=2,
                 arch=dict(embed_dims=8, depths=[2, 2, 2, 2], num_heads=[1, 2, 4, 8]))
-    torch.save(MODELS.build(swin).state_dict(), tmp_path / 'teacher.pth')
-    teacher = MODELS.build(dict(
-        type='FrozenTeacher', backbone=swin, checkpoint=str(tmp_path / 'teacher.pth')))
+    torch.save(MODELS.build(swin).state_dict(), path)
+    return MODELS.build(dict(type='FrozenTeacher', backbone=swin, checkpoint=str(path)))
+
+
+def test_compile_blocks__reaches_a_frozen_teacher_with_its_biases(tmp_path):
+    teacher = swin_teacher(tmp_path / 'teacher.pth')
     accelerate(teacher).init_weights()
     x = torch.randn(2, 3, 64, 64)
     wanted = teacher(x)
@@ -91,9 +108,40 @@ def test_compile_blocks__what_cannot_be_compiled_runs_as_before():
     def broken(graph, inputs):
         raise RuntimeError('this backend compiles nothing')
 
-    network = build(dict(
-        type='MaskedMoCoV3ViT', img_size=64, patch_size=16, drop_path_rate=0.,
-        arch=dict(embed_dims=48, num_layers=2, num_heads=12, feedforward_channels=96)))
+    network = build(dict(type='MaskedMoCoV3ViT', drop_path_rate=0., **SMALL))
     x = torch.randn(2, 3, 64, 64)
     wanted = network(x)[-1]
+    said = logging.handlers.QueueHandler(queue.SimpleQueue())
+    logger = logging.getLogger('torch._dynamo.convert_frame')
+    logger.addHandler(said)
     assert torch.equal(compile_blocks(network, backend=broken)(x)[-1], wanted)
+    logger.removeHandler(said)
+    lines = [said.queue.get().getMessage() for _ in range(said.queue.qsize())]
+    assert lines and all(re.fullmatch(
+        r'Not compiled, and run as it is: \w+ \S+\.py line \d+ \(\w+: .*this backend compiles '
+        r'nothing.*\)', line) for line in lines), lines
+
+
+def test_compile_blocks__what_is_computed_once_is_not_compiled(tmp_path):
+    teacher = compile_blocks(swin_teacher(tmp_path / 'teacher.pth'), backend='eager')
+    teacher.init_weights()
+    assert teacher.spread is not None
+    assert not torch._dynamo.utils.counters['stats']['unique_graphs']
+    teacher(torch.randn(2, 3, 64, 64))
+    assert torch._dynamo.utils.counters['stats']['unique_graphs']
+
+
+def test_compile_blocks__products_are_the_compilers(monkeypatch):
+    """Inductor does not take oneDNN's operator."""
+    monkeypatch.setattr(layers, 'onednn_is_faster', lambda: True)
+    targets = set()
+
+    def backend(graph, inputs):
+        targets.update(str(node.target) for node in graph.graph.nodes)
+        return graph.forward
+
+    network = accelerate(build(dict(type='MaskedMoCoV3ViT', drop_path_rate=0., **SMALL)))
+    assert any(isinstance(module, OneDNNLinear) for module in network.modules())
+    compile_blocks(network, backend=backend, fullgraph=True)(torch.randn(2, 3, 64, 64))
+    assert 'linear' in str(targets)
+    assert not [name for name in targets if 'mkldnn' in name or 'autograd' in name]

@@ -1,4 +1,4 @@
-from .compilation import compile_blocks, compiled_blocks, uncompiled
+from .compilation import as_they_are, compile_blocks, compiled_blocks, uncompiled
 from .layers import accelerate
 
-__all__ = ['accelerate', 'compile_blocks', 'compiled_blocks', 'uncompiled']
+__all__ = ['accelerate', 'as_they_are', 'compile_blocks', 'compiled_blocks', 'uncompiled']

@@ -1,4 +1,6 @@
-from typing import Tuple
+import logging
+from contextlib import nullcontext
+from typing import ContextManager, Tuple
 
 import torch
 from mmcv.cnn.bricks import DropPath
@@ -17,7 +19,7 @@ def compile_blocks(model: nn.Module, backend: str = 'inductor', **kwargs) -> nn.
 
     Blocks of one kind and shape share what is compiled, so that it takes a stage's time and not a
     network's. Parameters, names and checkpoints stay. A block that cannot be compiled runs as
-    before, and torch says why.
+    before, and a line of the log says why (TORCHDYNAMO_VERBOSE=1: all that torch says).
 
     Args:
         model: any; blocks of mmpretrain's Swin and ViT are compiled.
@@ -25,6 +27,7 @@ def compile_blocks(model: nn.Module, backend: str = 'inductor', **kwargs) -> nn.
         **kwargs: others of its arguments.
     """
     torch._dynamo.config.suppress_errors = True
+    logging.getLogger('torch._dynamo.convert_frame').addFilter(in_a_line)
     torch._dynamo.config.cache_size_limit = max(torch._dynamo.config.cache_size_limit, SHAPES)
     for module in model.modules():
         if isinstance(module, DropPath):
@@ -34,6 +37,23 @@ def compile_blocks(model: nn.Module, backend: str = 'inductor', **kwargs) -> nn.
         for network in getattr(module, 'hidden_networks', ()):
             compile_blocks(network, backend, **kwargs)
     return model
+
+
+def in_a_line(record: logging.LogRecord) -> bool:
+    """A filter of torch's log: why a block cannot be compiled, without the frames of torch."""
+    error = record.exc_info and record.exc_info[1]
+    if error and not torch._dynamo.config.verbose:
+        place = record.getMessage().splitlines()[0].replace("WON'T CONVERT ", '').strip()
+        reason = ' '.join(str(error).split('\n\n')[0].split())
+        record.msg = f'Not compiled, and run as it is: {place} ({type(error).__name__}: {reason})'
+        record.args = record.exc_info = None
+    return True
+
+
+def as_they_are() -> ContextManager:
+    """Run compiled blocks as they are meanwhile: what is computed once is not worth compiling."""
+    set_stance = getattr(torch.compiler, 'set_stance', None)  # from torch 2.6 on
+    return set_stance('force_eager') if set_stance else nullcontext()
 
 
 def compiled_blocks(model: nn.Module) -> Tuple[int, int]:

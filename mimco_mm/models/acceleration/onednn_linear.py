@@ -26,12 +26,16 @@ def onednn_is_faster() -> bool:
 
 
 class OneDNNLinear(CastLinear, nn.Linear):
-    """nn.Linear, computed by oneDNN for float32 on a CPU; anything else goes torch's own way."""
+    """nn.Linear, computed by oneDNN for float32 on a CPU; anything else goes torch's own way.
+
+    In a block that is compiled as well: Inductor takes oneDNN's product of constant weights alone.
+    """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(..., in_features) -> (..., out_features)."""
         if (x.device.type != 'cpu' or x.dtype != torch.float32
-                or self.weight.dtype != torch.float32 or torch.is_autocast_enabled('cpu')):
+                or self.weight.dtype != torch.float32 or torch.is_autocast_enabled('cpu')
+                or torch.compiler.is_compiling()):
             return super().forward(x)
         return _Linear.apply(x, self.weight, self.bias)
 

@@ -11,7 +11,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from ...checkpoints import LoadReport, load_backbone, told_of
 from ...errors import ConfigError
-from ..acceleration import accelerate
+from ..acceleration import accelerate, as_they_are
 from .probing import Spread, check_matrices, made_images, side_of, spread_of
 
 KEY = 'model.target_generator.checkpoint'
@@ -127,7 +127,7 @@ class FrozenTeacher(BaseModule):
     def probe(self) -> Spread:
         """How its features spread, of images that are made for it; no random number is drawn."""
         images = made_images(self.input_size or side_of(self.network))
-        with told_of(self.network, self.checkpoint, KEY):
+        with told_of(self.network, self.checkpoint, KEY), as_they_are():
             features = self.features(images.to(next(self.network.parameters()).device))
             self.map_shape = features.shape[1:]
             return spread_of(features)
