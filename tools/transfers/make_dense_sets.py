@@ -37,8 +37,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     from mimco_mm.options.dense_libraries import dense_told
+    from mimco_mm.requirements import import_quietly
     from mimco_mm.transfers.made_sets.dense import choose, write_dense_sets
     with dense_told("The list of COCO's classes"):
+        import_quietly('mmdet.datasets')
         from mmdet.datasets import CocoDataset
     chosen = choose(args.images, args.train + args.val, args.seed)
     written = write_dense_sets(chosen[:args.train], chosen[args.train:], args.out, args.side,
