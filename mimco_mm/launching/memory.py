@@ -9,6 +9,7 @@ from torch import nn
 
 from ..engine.sharding import is_sharded
 from ..engine.training_images import loaded_batch
+from ..names import counted
 from ..speed.roofline import CARDS, fits
 from ..speed.simulation import count_steps
 
@@ -40,7 +41,8 @@ def predicted_memory(cfg: Config, model: nn.Module, seed: int, ranks: int) -> st
     small = [card.name for card in CARDS if card.name not in large]
     rooms = [f'{verb} {", ".join(cards)}' for verb, cards in (
         ('fits', large), ('does not fit', small)) if cards]
-    return (f'{head}, predicted: {step.peak / GIB:.1f} GiB for {len(batch["data_samples"])} images '
+    images = counted(len(batch['data_samples']), 'image')
+    return (f'{head}, predicted: {step.peak / GIB:.1f} GiB for {images} '
             f'in {NAMES[dtype]}, {step.fixed / GIB:.1f} of them between steps, and about 1 for '
             f'CUDA itself: {"; ".join(rooms)}')
 

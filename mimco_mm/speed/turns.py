@@ -8,6 +8,8 @@ from typing import Any, Callable, Dict, Iterable, List
 import torch
 from mmengine.utils import track_iter_progress
 
+from ..names import counted
+
 Seconds = Dict[str, List[float]]
 
 
@@ -45,7 +47,7 @@ def _timed(work: Dict[str, Callable[[], Any]], turns: int, now: Callable[[], flo
     seconds: Seconds = {name: [] for name in work}
     order = list(work) * turns
     if bar:
-        print(f'{turns} turns of {", ".join(work)}', file=sys.stderr)
+        print(f'{counted(turns, "turn")} of {"; ".join(work)}', file=sys.stderr)
     for name in track_iter_progress(order, file=sys.stderr) if bar else order:
         started = now()
         work[name]()

@@ -1,9 +1,11 @@
 import logging
+import warnings
 from contextlib import nullcontext
 from typing import ContextManager, Tuple
 
 import torch
 from mmcv.cnn.bricks import DropPath
+from mmengine.logging import print_log
 from mmpretrain.models.backbones.swin_transformer import SwinBlock
 from mmpretrain.models.backbones.vision_transformer import TransformerEncoderLayer
 from torch import nn
@@ -28,6 +30,8 @@ def compile_blocks(model: nn.Module, backend: str = 'inductor', **kwargs) -> nn.
     """
     torch._dynamo.config.suppress_errors = True
     logging.getLogger('torch._dynamo.convert_frame').addFilter(in_a_line)
+    # of Swin's masks of windows, which depend on their shape alone
+    warnings.filterwarnings('ignore', 'Dynamo detected a call to a `functools.lru_cache`')
     torch._dynamo.config.cache_size_limit = max(torch._dynamo.config.cache_size_limit, SHAPES)
     for module in model.modules():
         if isinstance(module, DropPath):
@@ -40,14 +44,15 @@ def compile_blocks(model: nn.Module, backend: str = 'inductor', **kwargs) -> nn.
 
 
 def in_a_line(record: logging.LogRecord) -> bool:
-    """A filter of torch's log: why a block cannot be compiled, without the frames of torch."""
+    """A filter of torch's log: why a block cannot be compiled is told in a line of the run's."""
     error = record.exc_info and record.exc_info[1]
-    if error and not torch._dynamo.config.verbose:
+    told = error and not torch._dynamo.config.verbose
+    if told:
         place = record.getMessage().splitlines()[0].replace("WON'T CONVERT ", '').strip()
         reason = ' '.join(str(error).split('\n\n')[0].split())
-        record.msg = f'Not compiled, and run as it is: {place} ({type(error).__name__}: {reason})'
-        record.args = record.exc_info = None
-    return True
+        print_log(f'Not compiled, and run as it is: {place} ({type(error).__name__}: {reason})',
+                  'current', logging.WARNING)
+    return not told
 
 
 def as_they_are() -> ContextManager:
