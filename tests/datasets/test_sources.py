@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import sys
 import tarfile
 import zipfile
@@ -16,7 +15,7 @@ from mimco_mm.errors import DataError
 from tests.datasets import layouts
 from tests.datasets.layouts import CLASSES, train_images, val_images
 from tests.datasets.read_back import classes_of, contents, labelled, trained_on
-from tests.tools.modules import call, refusal
+from tests.tools.modules import call, ctrl_c, refusal
 
 PACK = 'convert/pack_images.py'
 FOLDERS = ('tench, Tinca tinca', 'goldfish', 'white shark_.x')  # of the classes in parquet files
@@ -138,7 +137,7 @@ def test_parquet__packing_goes_on_where_it_ended(tmp_path, monkeypatch):
     pytest.importorskip('pyarrow')
     root, out = layouts.write_parquet(tmp_path / 'set'), tmp_path / 'out'
     with monkeypatch.context() as patch, pytest.raises(SystemExit, match='130'):
-        patch.setattr(packing, 'verify', lambda *_: signal.raise_signal(signal.SIGINT))
+        patch.setattr(packing, 'verify', ctrl_c)
         call(PACK, root, out, '--shard-size', '0.003')
     first, *_, last = sorted((tmp_path / 'out.unfinished').glob('*.tar'))
     before = first.stat().st_mtime_ns

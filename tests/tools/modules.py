@@ -40,3 +40,8 @@ def refusal(name: str, *arguments: object) -> str:
     said = end.value.code if isinstance(end.value.code, str) else told.getvalue()
     assert 'error: ' in said and (said is end.value.code or end.value.code == 1), end.value
     return said
+
+
+def ctrl_c(*_: object) -> None:
+    """What Ctrl-C raises, also where a shell has SIGINT ignored, as of jobs in the background."""
+    raise KeyboardInterrupt

@@ -16,8 +16,6 @@ from mmpretrain.registry import MODELS
 
 from mimco_mm.checkpoints import save_backbone
 from mimco_mm.transfers import SUITE
-from mimco_mm.transfers.plan import Step
-from mimco_mm.transfers.running import FINISHED, check, run_step
 
 from .. import tiny
 from ..tiny import BACKBONE
@@ -201,15 +199,6 @@ def test_dry_run__of_several_machines_trains_first(run, checkpoint, capsys, monk
     assert [Path(command[0]).name for command in commands] == ['dist_train.sh'] * 4 + ['env'] * 3
     assert commands[-1][1:9] == ['-u', 'NNODES', '-u', 'NODE_RANK', '-u', 'MASTER_ADDR', '-u',
                                  'PORT']
-
-
-def test_step__may_be_begun_by_a_second_machine(tmp_path):
-    step = Step('linear', 'linear', ['echo', 'trained'], dict(of='this'))
-    assert run_step(step, tmp_path / 'out', 1) == FINISHED
-    assert run_step(step, tmp_path / 'out', 0) == FINISHED
-    check([step], tmp_path / 'out')
-    assert (tmp_path / 'out' / 'linear_node-1.log').read_text() == '$ echo trained\ntrained\n'
-    assert run_step(step, tmp_path / 'out', 1) == 'finished before'
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +17,7 @@ from mimco_mm.datasets.storage.tar_backend import TarPack
 from mimco_mm.datasets.storage.tar_scan import find_shards
 from mimco_mm.names import sized
 from tests import tiny
-from tests.tools.modules import TOOLS, call, refusal
+from tests.tools.modules import TOOLS, call, ctrl_c, refusal
 
 SCHEMES = ['tar', 'lmdb']
 PACK, INDEX = 'convert/pack_images.py', 'convert/index_shards.py'
@@ -133,7 +132,7 @@ def test_pack__goes_on_after_an_interruption(data, tmp_path, monkeypatch, scheme
 def test_pack__an_interrupted_one_goes_on_only_as_it_was_begun(data, tmp_path, monkeypatch, more,
                                                                message):
     with monkeypatch.context() as patch, pytest.raises(SystemExit, match='130'):
-        patch.setattr(packing, 'verify', lambda *_: signal.raise_signal(signal.SIGINT))
+        patch.setattr(packing, 'verify', ctrl_c)
         pack(data / 'train', tmp_path / 'out', '--shard-size', '0.02')
     if 'images was' in message:
         (data / 'train' / '03.png').unlink()

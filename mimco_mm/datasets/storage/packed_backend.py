@@ -92,7 +92,7 @@ class PackedBackend(BaseStorageBackend):
                 f'{uri} expects {self.expected} in the folder {_path(uri)}, and there is none. '
                 f'{command("pack")} makes them from a folder of images') from None
         if place not in self.packs:
-            real = place.resolve()  # LMDB opens no database twice, by two paths neither
+            real = place.resolve()  # LMDB opens no database twice, whatever its path
             if real not in self.packs:
                 self.packs[real] = self.open(place)
             self.packs[place] = self.packs[real]

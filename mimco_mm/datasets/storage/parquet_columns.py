@@ -34,11 +34,11 @@ def find_columns(opened: Any, file: Path, image: Optional[str], label: Optional[
              or kind == 'binary' and (name in USUAL or name == image)]
     if image is None and len(found) > 1:
         found = [name for name in USUAL if name in found][:1] or found
-    if image is not None and image not in found:
-        raise DataError(f'{printable(file)} has no column {printable(image)} of images '
-                        f'({{bytes, path}}, or bytes alone); its columns are '
-                        f'{", ".join(map(printable, schema.names))}.')
     if image is not None:
+        if image not in found:
+            raise DataError(f'{printable(file)} has no column {printable(image)} of images '
+                            f'({{bytes, path}}, or bytes alone); its columns are '
+                            f'{", ".join(map(printable, schema.names))}.')
         found = [image]
     if len(found) != 1:
         raise DataError(
